@@ -1,0 +1,1 @@
+//! The link, the mux and the program at the place of the script.

@@ -1,0 +1,1 @@
+//! The command for people: try a job here and now.

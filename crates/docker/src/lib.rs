@@ -1,0 +1,1 @@
+//! Credentials, certificates and the one mutual-TLS transport to the cluster.

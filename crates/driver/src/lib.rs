@@ -1,0 +1,1 @@
+//! The four stages that gitlab-runner calls: config, prepare, run, cleanup.

@@ -1,0 +1,1 @@
+//! The Docker endpoint offered to the job, relayed to the cluster.

@@ -1,0 +1,1 @@
+//! Plays gitlab-runner for one job: scripts, environment, order of stages.

@@ -1,0 +1,1 @@
+//! What a person repeats: demo, test, bench, dist.

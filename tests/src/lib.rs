@@ -1,0 +1,1 @@
+//! Whole jobs on a real swarm: the tests are in `tests/`.
