@@ -3,8 +3,23 @@
 //! Pure and synchronous: this crate knows neither tokio nor Docker. Everything that comes from
 //! outside (environment, response file, settings file) is parsed here, once.
 
-mod failure;
-mod secret;
+pub mod settings;
 
+mod context;
+mod environment;
+mod exit;
+mod failure;
+mod response;
+mod secret;
+mod stage;
+mod variables;
+
+pub use context::{Claims, JobContext, JobKey, Proofs};
+pub use environment::{Environment, ProcessEnvironment};
+pub use exit::{Ending, FailureCodes};
 pub use failure::{Blame, Failure, Result};
+pub use response::{Image, JobResponse, ResponseError};
 pub use secret::{ExposeSecret, Secret};
+pub use settings::{Profile, Settings};
+pub use stage::Stage;
+pub use variables::{Variable, Variables, expand};

@@ -1,0 +1,240 @@
+//! From TOML to settings, gathering every mistake on the way.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml_span::de_helpers::{TableHelper, expected};
+use toml_span::value::{Value, ValueInner};
+use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span};
+
+use super::{
+    Cluster, CredentialSource, Credentials, Destination, Diagnostics, DockerAccess, Placement,
+    Profile, Settings, Shell,
+};
+
+/// Reads the whole file.
+pub(super) fn settings(text: &str) -> Result<Settings, DeserError> {
+    let mut root = toml_span::parse(text)?;
+    Settings::deserialize(&mut root)
+}
+
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let diagnostics = table.optional("diagnostics").unwrap_or_default();
+        let profiles = table.optional::<Profiles>("profile").map(|Profiles(list)| list);
+        table.finalize(None)?;
+        Ok(Self { diagnostics, profiles: profiles.unwrap_or_default().into_iter().collect() })
+    }
+}
+
+/// The sections `[profile.NAME]`.
+struct Profiles(Vec<(String, Profile)>);
+
+impl<'de> Deserialize<'de> for Profiles {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let table = match value.take() {
+            ValueInner::Table(table) => table,
+            other => return Err(expected("sections [profile.NAME]", other, value.span).into()),
+        };
+        let mut profiles = Vec::new();
+        let mut errors = Vec::new();
+        for (name, mut section) in table {
+            match Profile::deserialize(&mut section) {
+                Ok(profile) => profiles.push((name.name.into_owned(), profile)),
+                Err(mut mistakes) => errors.append(&mut mistakes.errors),
+            }
+        }
+        if errors.is_empty() { Ok(Self(profiles)) } else { Err(DeserError { errors }) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Diagnostics {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let defaults = Self::default();
+        let mut table = TableHelper::new(value)?;
+        let level = table.optional("level").unwrap_or(defaults.level);
+        let journald = table.optional_s::<bool>("journald");
+        let file = table.optional::<AbsolutePath>("file").map(|AbsolutePath(path)| path);
+        if let (Some(journald), Some(_)) = (journald.filter(|asked| asked.value), &file) {
+            table.errors.push(mistake(journald.span, "`file` and `journald` exclude each other"));
+        }
+        table.finalize(None)?;
+        Ok(Self { level, destination: file.map_or(Destination::Journald, Destination::File) })
+    }
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let span = value.span;
+        let defaults = Self::default();
+        let mut table = TableHelper::new(value)?;
+        let access = table.optional_s("docker_access");
+        let profile = Self {
+            placement: table.optional("placement").unwrap_or_default(),
+            shell: table.optional("shell").unwrap_or_default(),
+            docker_access: access.as_ref().map_or(defaults.docker_access, |access| access.value),
+            builds_dir: table.optional("builds_dir").map(|AbsolutePath(path)| path),
+            cache_dir: table.optional("cache_dir").map(|AbsolutePath(path)| path),
+            keep_build_dir: table.optional("keep_build_dir").unwrap_or(defaults.keep_build_dir),
+            stop_grace: duration(&mut table, "stop_grace", defaults.stop_grace),
+            cluster: table.optional("cluster").unwrap_or_default(),
+            credentials: table.optional("credentials").unwrap_or_default(),
+        };
+        let access_span = access.map_or(span, |access| access.span);
+        table.errors.extend(profile.contradictions(span, access_span));
+        table.finalize(None)?;
+        Ok(profile)
+    }
+}
+
+impl Profile {
+    /// What no single key shows: credentials of the runner machine stay on the runner machine.
+    fn contradictions(&self, section: Span, access: Span) -> Vec<Error> {
+        let mut errors = Vec::new();
+        if matches!(self.credentials.source, CredentialSource::Variables { .. }) {
+            return errors;
+        }
+        if self.cluster.endpoint.is_none() {
+            errors.push(mistake(
+                section,
+                "credentials of the runner machine need `endpoint` in this profile's [cluster]: \
+                 a job could otherwise name any host to present them to",
+            ));
+        }
+        if self.docker_access == DockerAccess::Certificates {
+            errors.push(mistake(
+                access,
+                "docker_access = \"certificates\" would hand credentials of the runner machine \
+                 to the job; write \"gateway\", or take the credentials from job variables",
+            ));
+        }
+        errors
+    }
+}
+
+impl<'de> Deserialize<'de> for Cluster {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let defaults = Self::default();
+        let mut table = TableHelper::new(value)?;
+        let cluster = Self {
+            endpoint: table.optional("endpoint"),
+            endpoint_variable: table
+                .optional("endpoint_variable")
+                .unwrap_or(defaults.endpoint_variable),
+            connect_timeout: duration(&mut table, "connect_timeout", defaults.connect_timeout),
+        };
+        table.finalize(None)?;
+        Ok(cluster)
+    }
+}
+
+impl<'de> Deserialize<'de> for Credentials {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let defaults = Self::default();
+        let span = value.span;
+        let mut table = TableHelper::new(value)?;
+        let variables = table.optional::<VariableNames>("variables");
+        let directory = table.optional::<AbsolutePath>("directory");
+        let command = table.optional::<Vec<String>>("command");
+        let timeout = duration(&mut table, "command_timeout", Duration::from_secs(10));
+        let expiry_warning = duration(&mut table, "expiry_warning", defaults.expiry_warning);
+        let sources = [variables.is_some(), directory.is_some(), command.is_some()];
+        if sources.iter().filter(|given| **given).count() > 1 {
+            let text = "give one of `variables`, `directory` and `command`, not several";
+            table.errors.push(mistake(span, text));
+        }
+        if command.as_ref().is_some_and(Vec::is_empty) {
+            table.errors.push(mistake(span, "`command` must name a program"));
+        }
+        table.finalize(None)?;
+        let source = match (variables, directory, command) {
+            (Some(VariableNames(source)), _, _) => source,
+            (_, Some(AbsolutePath(path)), _) => CredentialSource::Directory(path),
+            (_, _, Some(argv)) => CredentialSource::Command { argv, timeout },
+            (None, None, None) => defaults.source,
+        };
+        Ok(Self { source, expiry_warning })
+    }
+}
+
+/// `variables = { ca = …, cert = …, key = … }`, each with its default.
+struct VariableNames(CredentialSource);
+
+impl<'de> Deserialize<'de> for VariableNames {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let mut name =
+            |key, default: &str| table.optional(key).unwrap_or_else(|| default.to_owned());
+        let source = CredentialSource::Variables {
+            ca: name("ca", "DOCKER_MACHINE_CA"),
+            cert: name("cert", "DOCKER_MACHINE_CLIENT_CERT"),
+            key: name("key", "DOCKER_MACHINE_CLIENT_KEY"),
+        };
+        table.finalize(None)?;
+        Ok(Self(source))
+    }
+}
+
+impl<'de> Deserialize<'de> for Placement {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        choice(value, &["host"], |_| Self::Host)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shell {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        choice(value, &["bash", "sh"], |name| if name == "sh" { Self::Sh } else { Self::Bash })
+    }
+}
+
+impl<'de> Deserialize<'de> for DockerAccess {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        choice(value, &["gateway", "certificates", "none"], |name| match name {
+            "certificates" => Self::Certificates,
+            "none" => Self::None,
+            _ => Self::Gateway,
+        })
+    }
+}
+
+/// A path that starts at the root: a stage's working directory is no place to resolve one from.
+struct AbsolutePath(PathBuf);
+
+impl<'de> Deserialize<'de> for AbsolutePath {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let path = PathBuf::from(&*value.take_string(Some("a path"))?);
+        if path.is_absolute() {
+            return Ok(Self(path));
+        }
+        Err(mistake(value.span, "the path must be absolute").into())
+    }
+}
+
+/// One of a few words.
+fn choice<T>(
+    value: &mut Value<'_>,
+    words: &'static [&'static str],
+    make: impl Fn(&str) -> T,
+) -> Result<T, DeserError> {
+    let word = value.take_string(Some("a word in quotes"))?;
+    if words.contains(&&*word) {
+        return Ok(make(&word));
+    }
+    let kind = ErrorKind::UnexpectedValue { expected: words, value: Some(word.into_owned()) };
+    Err(Error::from((kind, value.span)).into())
+}
+
+/// A time such as `10s`, `1m 30s` or `14d`.
+fn duration(table: &mut TableHelper<'_>, key: &'static str, default: Duration) -> Duration {
+    let Some(text) = table.optional_s::<String>(key) else { return default };
+    humantime::parse_duration(&text.value).unwrap_or_else(|_| {
+        let words = format!("`{key}` must be a time such as \"10s\", \"5m\" or \"14d\"");
+        table.errors.push(mistake(text.span, words));
+        default
+    })
+}
+
+fn mistake(span: Span, text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error { kind: ErrorKind::Custom(text.into()), span, line_info: None }
+}
