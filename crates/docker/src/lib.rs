@@ -1,1 +1,18 @@
 //! Credentials, certificates and the one mutual-TLS transport to the cluster.
+//!
+//! The way of a connection: [`Credentials`] (three PEM texts from the job's variables, a directory
+//! or a command) are checked once and become an [`Identity`]; an [`Endpoint`] says where; a
+//! [`Cluster`] joins both into one pooled [`Transport`], which bollard and the gateway share.
+//!
+//! This crate never trusts the machine's root certificates, never reads the environment by itself
+//! and never lets a key's bytes reach an error, a log or a command line.
+
+pub mod credentials;
+pub mod endpoint;
+pub mod identity;
+pub mod transport;
+
+pub use credentials::{Origin, Part};
+pub use endpoint::Endpoint;
+pub use identity::Identity;
+pub use transport::{Transport, TransportError};

@@ -1,0 +1,192 @@
+//! Where the cluster's manager answers: `tcp://host:port`, as `DOCKER_HOST` has it.
+//!
+//! Only mutual TLS over TCP is spoken here, so sockets, ssh and plain HTTP are refused with the
+//! words that say what to write instead.
+
+use std::fmt;
+
+use http::uri::Authority;
+use job::{Blame, Failure, Result};
+use rustls::pki_types::ServerName;
+
+/// The port where Docker listens with TLS
+/// (<https://docs.docker.com/engine/security/protect-access/>).
+const TLS_PORT: u16 = 2376;
+
+/// The port where Docker, by convention, listens without TLS (same page).
+const PLAIN_PORT: u16 = 2375;
+
+/// Where swarm nodes speak gRPC with each other
+/// (<https://docs.docker.com/engine/swarm/swarm-tutorial/#open-protocols-and-ports-between-the-hosts>).
+const SWARM_PORT: u16 = 2377;
+
+/// What a person looks for in order to change the endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A variable of the job, by name: its content is the job's to answer for.
+    Variable(String),
+    /// A setting on the runner machine, in words: `cluster.endpoint in /etc/…/settings.toml`.
+    Setting(String),
+}
+
+impl Source {
+    /// Who has to act when the endpoint is wrong.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Variable(_) => Blame::Job,
+            Self::Setting(_) => Blame::System,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(f, "the variable {name}"),
+            Self::Setting(words) => f.write_str(words),
+        }
+    }
+}
+
+/// A manager's address. Displays as `tcp://host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    authority: Authority,
+    server_name: ServerName<'static>,
+    source: Source,
+}
+
+impl Endpoint {
+    /// Reads `tcp://host:2376`, `https://host:2376`, `host:2376` or `host` (then on port 2376).
+    ///
+    /// # Errors
+    /// With the blame of `source`, when the text is no address of a Docker Engine with TLS.
+    pub fn parse(text: &str, source: Source) -> Result<Self> {
+        read(text.trim())
+            .map_err(|refusal| refusal.into_failure(text.trim(), &source))
+            .map(|(authority, server_name)| Self { authority, server_name, source })
+    }
+
+    /// `host:port`; an IPv6 host in brackets.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The name or address that the server's certificate has to carry.
+    pub fn server_name(&self) -> &ServerName<'static> {
+        &self.server_name
+    }
+
+    /// The port, always present.
+    pub fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(TLS_PORT)
+    }
+
+    /// Who supplied it.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What looks odd but may be meant.
+    pub fn warning(&self) -> Option<String> {
+        (self.port() == PLAIN_PORT).then(|| {
+            format!(
+                "{self} from {} has the port that Docker uses without TLS; with TLS it is {TLS_PORT}",
+                self.source
+            )
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tcp://{}", self.authority)
+    }
+}
+
+/// Why a text is no endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Empty,
+    Unexpanded,
+    Scheme,
+    PlainHttp,
+    Path,
+    Credentials,
+    Malformed,
+    SwarmPort,
+}
+
+fn read(text: &str) -> Result<(Authority, ServerName<'static>), Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    if text.contains('$') {
+        return Err(Refusal::Unexpanded);
+    }
+    let address = without_scheme(text)?;
+    let address = address.strip_suffix('/').unwrap_or(address);
+    if address.contains(['/', '?', '#']) {
+        return Err(Refusal::Path);
+    }
+    if address.contains('@') {
+        return Err(Refusal::Credentials);
+    }
+    let authority = with_port(address)?;
+    if authority.port_u16() == Some(SWARM_PORT) {
+        return Err(Refusal::SwarmPort);
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let server_name = ServerName::try_from(host).map_err(|_| Refusal::Malformed)?;
+    Ok((authority, server_name))
+}
+
+fn without_scheme(text: &str) -> Result<&str, Refusal> {
+    match text.split_once("://") {
+        None if text.starts_with('/') => Err(Refusal::Scheme),
+        None => Ok(text),
+        Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
+            "tcp" | "https" => Ok(rest),
+            "http" => Err(Refusal::PlainHttp),
+            _ => Err(Refusal::Scheme),
+        },
+    }
+}
+
+/// Completes the address to `host:port`; a bare IPv6 address gets its brackets.
+fn with_port(address: &str) -> Result<Authority, Refusal> {
+    let bare_v6 = address.parse::<std::net::Ipv6Addr>().is_ok();
+    let address = if bare_v6 { format!("[{address}]") } else { address.to_owned() };
+    let authority: Authority = address.parse().map_err(|_| Refusal::Malformed)?;
+    match authority.port() {
+        Some(port) if port.as_u16() == 0 => Err(Refusal::Malformed),
+        Some(_) => Ok(authority),
+        None if address == authority.host() => {
+            format!("{address}:{TLS_PORT}").parse().map_err(|_| Refusal::Malformed)
+        }
+        None => Err(Refusal::Malformed),
+    }
+}
+
+impl Refusal {
+    fn into_failure(self, text: &str, source: &Source) -> Failure {
+        let failure = |message: String| Failure::new(source.blame(), message);
+        let example = format!("write the manager's address as tcp://HOST:{TLS_PORT}");
+        match self {
+            Self::Empty => failure(format!("{source} names no cluster: it is empty")).hint(example),
+            Self::Unexpanded => failure(format!("{source} holds a reference to another variable that was not expanded: {text}"))
+                .hint("write the address itself, or switch on \"Expand variable reference\" for it"),
+            Self::Scheme => failure(format!("{source} is {text}, but a cluster is reached by TCP with mutual TLS only"))
+                .hint(example),
+            Self::PlainHttp => failure(format!("{source} is {text}, which is plain HTTP: anyone on the way could take over the cluster"))
+                .hint(format!("start the manager's engine with --tlsverify, then {example}")),
+            Self::Path => failure(format!("{source} is {text}: a Docker endpoint has no path")).hint(example),
+            // The text may hold a password here.
+            Self::Credentials => failure(format!("{source} holds a user name: a Docker endpoint has none"))
+                .hint(example),
+            Self::Malformed => failure(format!("{source} is no address: {text}")).hint(example),
+            Self::SwarmPort => failure(format!("{source} is {text}, but {SWARM_PORT} is the port where swarm nodes speak with each other"))
+                .hint(format!("name the engine's own port, by default {TLS_PORT}")),
+        }
+    }
+}
