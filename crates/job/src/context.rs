@@ -5,6 +5,7 @@
 //! [`JobContext`] exists nobody reads the environment.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -40,7 +41,7 @@ pub struct JobContext {
     /// `TMPDIR`: gitlab-runner's directory for this attempt, deleted after cleanup.
     pub attempt_directory: Option<PathBuf>,
     /// The environment that the stage was started with, less what belongs to the protocol.
-    pub inherited: Vec<(String, String)>,
+    pub inherited: Vec<(OsString, OsString)>,
 }
 
 impl JobContext {
@@ -134,7 +135,7 @@ pub struct Claims(BTreeMap<String, String>);
 impl Claims {
     /// Reads every `CUSTOM_ENV_*` variable.
     pub fn read(environment: &dyn Environment) -> Self {
-        let claim = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let claim = |(name, value): (OsString, OsString)| {
             let name = name.to_str()?.strip_prefix(CLAIM_PREFIX)?.to_owned();
             Some((name, value.to_string_lossy().into_owned()))
         };
@@ -193,18 +194,12 @@ impl fmt::Display for JobKey {
 }
 
 /// The stage's own environment without job variables and protocol: what a script inherits.
-fn inherited(environment: &dyn Environment) -> Vec<(String, String)> {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
+fn inherited(environment: &dyn Environment) -> Vec<(OsString, OsString)> {
+    let belongs_to_protocol = |name: &OsString| {
+        name.as_encoded_bytes().starts_with(CLAIM_PREFIX.as_bytes())
+            || PROTOCOL_VARIABLES.iter().any(|variable| name == variable)
     };
-    let belongs_to_protocol =
-        |name: &str| name.starts_with(CLAIM_PREFIX) || PROTOCOL_VARIABLES.contains(&name);
-    environment
-        .all()
-        .into_iter()
-        .filter_map(text)
-        .filter(|(name, _)| !belongs_to_protocol(name))
-        .collect()
+    environment.all().into_iter().filter(|(name, _)| !belongs_to_protocol(name)).collect()
 }
 
 #[cfg(test)]
@@ -260,7 +255,8 @@ mod tests {
     fn a_script_inherits_neither_protocol_nor_claims() {
         let file = response(r#"{"id":1}"#);
         let context = JobContext::read(&environment(file.path())).unwrap();
-        let names: Vec<_> = context.inherited.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<_> =
+            context.inherited.iter().map(|(name, _)| name.to_str().unwrap()).collect();
         assert_eq!(names, ["PATH", "TMPDIR"]);
     }
 

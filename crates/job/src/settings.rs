@@ -48,6 +48,8 @@ pub enum Destination {
     Journald,
     /// This file, one JSON object a line, appended.
     File(PathBuf),
+    /// Nowhere.
+    Nowhere,
 }
 
 /// What a runner that names this profile may do, and how.

@@ -55,12 +55,17 @@ impl<'de> Deserialize<'de> for Diagnostics {
         let mut table = TableHelper::new(value)?;
         let level = table.optional("level").unwrap_or(defaults.level);
         let journald = table.optional_s::<bool>("journald");
-        let file = table.optional::<AbsolutePath>("file").map(|AbsolutePath(path)| path);
-        if let (Some(journald), Some(_)) = (journald.filter(|asked| asked.value), &file) {
+        let file = table.optional::<AbsolutePath>("file");
+        if let (Some(journald), Some(_)) = (journald.as_ref().filter(|asked| asked.value), &file) {
             table.errors.push(mistake(journald.span, "`file` and `journald` exclude each other"));
         }
         table.finalize(None)?;
-        Ok(Self { level, destination: file.map_or(Destination::Journald, Destination::File) })
+        let destination = match (file, journald) {
+            (Some(AbsolutePath(path)), _) => Destination::File(path),
+            (None, Some(asked)) if !asked.value => Destination::Nowhere,
+            (None, _) => Destination::Journald,
+        };
+        Ok(Self { level, destination })
     }
 }
 
