@@ -10,6 +10,7 @@
 pub mod credentials;
 pub mod endpoint;
 pub mod identity;
+pub mod pem;
 pub mod transport;
 
 pub use credentials::{Origin, Part};
