@@ -181,6 +181,13 @@ impl JobKey {
         Self(format!("{}-{id}", host.trim_start_matches(['.', '-'])))
     }
 
+    /// The key that a directory of this name belongs to; nothing for a name that no key has.
+    pub fn from_directory_name(name: &str) -> Option<Self> {
+        let (host, id) = name.rsplit_once('-')?;
+        let key = Self::new(host, id.parse().ok()?);
+        (key.0 == name).then_some(key)
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -237,6 +244,15 @@ mod tests {
     fn a_key_cannot_leave_its_directory() {
         let key = JobKey::new("../../etc/passwd\n", 5);
         assert_eq!(key.as_str(), "etc-passwd--5");
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_directorys_name() {
+        let key = JobKey::new("gitlab.example.com:8443", 5);
+        assert_eq!(JobKey::from_directory_name(key.as_str()), Some(key));
+        for name in ["lost+found", "a-b", "..-5", ""] {
+            assert_eq!(JobKey::from_directory_name(name), None, "{name}");
+        }
     }
 
     #[test]

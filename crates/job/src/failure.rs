@@ -62,6 +62,16 @@ impl Failure {
         self
     }
 
+    /// This failure and `other` as one, told together: the job's only if both are.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let blame = if self.blame == other.blame { self.blame } else { Blame::System };
+        let mut hints = self.hints.clone();
+        hints.extend(other.hints.iter().filter(|hint| !self.hints.contains(hint)).cloned());
+        let message = format!("{}\n{}", self.line(), other.line());
+        Self { blame, message, source: None, hints }
+    }
+
     /// Who has to act.
     pub fn blame(&self) -> Blame {
         self.blame
@@ -77,6 +87,16 @@ impl Failure {
     /// A cause whose text the line already ends with is left out: many libraries' `Display`
     /// repeats its source.
     pub fn render(&self) -> String {
+        let mut text = self.line();
+        for hint in &self.hints {
+            text.push_str("\n  hint: ");
+            text.push_str(hint);
+        }
+        text
+    }
+
+    /// The message and its causes.
+    fn line(&self) -> String {
         let mut text = self.message.clone();
         let mut cause = self.source();
         while let Some(error) = cause {
@@ -86,10 +106,6 @@ impl Failure {
                 text.push_str(&words);
             }
             cause = error.source();
-        }
-        for hint in &self.hints {
-            text.push_str("\n  hint: ");
-            text.push_str(hint);
         }
         text
     }
@@ -118,6 +134,14 @@ mod tests {
             .caused_by(io::Error::new(io::ErrorKind::NotFound, "no such file"))
             .hint("create it");
         assert_eq!(failure.render(), "cannot read /etc/x: no such file\n  hint: create it");
+    }
+
+    #[test]
+    fn two_failures_are_told_together() {
+        let first = Failure::job("A is missing").hint("add it");
+        let both = first.and(Failure::job("B is missing").hint("add it"));
+        assert_eq!(both.render(), "A is missing\nB is missing\n  hint: add it");
+        assert_eq!(both.and(Failure::system("C")).blame(), Blame::System);
     }
 
     #[test]
