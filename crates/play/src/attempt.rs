@@ -1,0 +1,431 @@
+//! One executor, as gitlab-runner makes a new one for every attempt to prepare: its temporary
+//! directory, what config told it, and the processes that it starts.
+//!
+//! The model is `executors/custom/custom.go` and `command/command.go`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use serde::Deserialize;
+
+use crate::cancel::Scope;
+use crate::environment::{self, Place};
+use crate::outcome::{Event, JobError, Process, StageRecord, Status};
+use crate::player::Player;
+use crate::process::{Invocation, Stream};
+use crate::response;
+use crate::runner::{Exec, Shell};
+use crate::script::Scripts;
+use crate::{Exit, Variables};
+
+/// One executor.
+pub(crate) struct Attempt<'p, 'a> {
+    player: &'p Player<'a>,
+    number: u32,
+    dir: PathBuf,
+    config: Config,
+    place: Place,
+    variables: Mutex<Variables>,
+}
+
+/// What config prints (<https://docs.gitlab.com/runner/executors/custom/#config>).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    hostname: Option<String>,
+    builds_dir: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
+    builds_dir_is_shared: Option<bool>,
+    driver: Option<Driver>,
+    job_env: Option<BTreeMap<String, String>>,
+    shell: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Driver {
+    name: Option<String>,
+    version: Option<String>,
+}
+
+/// Where a process's output goes.
+enum Output<'a> {
+    /// To the job log.
+    Job,
+    /// stdout is kept, stderr goes to the job log.
+    Kept(&'a mut Vec<u8>),
+    /// To the runner's own log.
+    Runner,
+}
+
+impl<'p, 'a> Attempt<'p, 'a> {
+    /// Makes the temporary directory and writes the job response into it.
+    pub(crate) fn new(player: &'p Player<'a>, number: u32) -> io::Result<Self> {
+        let place = Place::default();
+        let variables = Mutex::new(environment::all(player.runner, player.job, &place));
+        let dir = make_temp_dir("custom-executor", player.runner.temp_dir.as_deref())?;
+        let attempt = Self { player, number, dir, config: Config::default(), place, variables };
+        attempt.write_response()?;
+        Ok(attempt)
+    }
+
+    /// Runs config and prepare.
+    pub(crate) async fn prepare(&mut self, scope: &Scope) -> Result<(), JobError> {
+        let (runner, log) = (self.player.runner, &self.player.log);
+        if let Some(config) = &runner.config {
+            self.config = self.ask(config, scope).await?;
+        }
+        log.plain(self.startup_message());
+        self.find_place()?;
+        match &runner.prepare {
+            Some(exec) => {
+                let scope = scope.within(runner.exec_timeout);
+                self.execute("prepare", exec, None, &scope, Output::Job).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Runs one stage's script, unless it has nothing to do.
+    pub(crate) async fn run(&self, stage: &str, scope: &Scope) -> Result<(), JobError> {
+        if let Some(end) = scope.end() {
+            return Err(JobError::ended(end, self.player.job.timeout));
+        }
+        let Some(script) = self.script(stage) else {
+            return Ok(());
+        };
+        let heading = heading(stage);
+        self.player.log.section(stage, heading, self.run_script(stage, &script, scope)).await
+    }
+
+    /// Sets what `CI_JOB_STATUS` says from here on.
+    pub(crate) fn set_status(&self, status: &str) {
+        let mut variables = self.variables.lock().unwrap_or_else(PoisonError::into_inner);
+        variables.overwrite("CI_JOB_STATUS", status);
+    }
+
+    /// How often a stage is tried, by the variable that says so.
+    pub(crate) fn attempts(&self, variable: &str) -> u32 {
+        let variables = self.variables();
+        let wanted = variables.value(variable).and_then(|value| value.parse().ok());
+        wanted.unwrap_or(1).clamp(1, 10)
+    }
+
+    /// Runs cleanup and removes the temporary directory. Nothing that fails here fails the job.
+    pub(crate) async fn clean_up(&self) {
+        let (runner, log) = (self.player.runner, &self.player.log);
+        if let Some(exec) = &runner.cleanup {
+            let scope = Scope::unattended(runner.exec_timeout);
+            if let Err(error) = self.execute("cleanup", exec, None, &scope, Output::Runner).await {
+                log.warning(format!("Cleanup script failed: {error}"));
+            }
+        }
+        // As in gitlab-runner, a directory that stays behind is nobody's error.
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+
+    async fn ask(&self, exec: &Exec, scope: &Scope) -> Result<Config, JobError> {
+        let mut stdout = Vec::new();
+        let scope = scope.within(self.player.runner.exec_timeout);
+        self.execute("config", exec, None, &scope, Output::Kept(&mut stdout)).await?;
+        if stdout.is_empty() {
+            return Ok(Config::default());
+        }
+        serde_json::from_slice(&stdout).map_err(|error| {
+            let message = format!("error while parsing JSON output: {error}");
+            JobError::new(Status::SystemFailure, message)
+        })
+    }
+
+    fn startup_message(&self) -> String {
+        let driver = self.config.driver.as_ref();
+        let name = driver.and_then(|driver| driver.name.as_deref());
+        let version = driver.and_then(|driver| driver.version.as_deref());
+        match (name, version) {
+            (None, _) => "Using Custom executor...".to_owned(),
+            (Some(name), None) => format!("Using Custom executor with driver {name}..."),
+            (Some(name), Some(version)) => {
+                format!("Using Custom executor with driver {name} {version}...")
+            }
+        }
+    }
+
+    fn find_place(&mut self) -> Result<(), JobError> {
+        let (runner, job) = (self.player.runner, self.player.job);
+        let missing = |what| {
+            let message = format!("the {what} is not configured");
+            JobError::new(Status::BuildFailure, message)
+        };
+        let builds_dir = self.config.builds_dir.as_ref().or(runner.builds_dir.as_ref());
+        let builds_dir = builds_dir.ok_or_else(|| missing("builds_dir"))?;
+        let cache_dir = self.config.cache_dir.as_ref().or(runner.cache_dir.as_ref());
+        cache_dir.ok_or_else(|| missing("cache_dir"))?;
+        let is_shared = self.config.builds_dir_is_shared.unwrap_or_default();
+        self.place = Place::new(runner, job, builds_dir, is_shared);
+        let variables = environment::all(runner, job, &self.place);
+        self.player.log.mask(variables.masked());
+        self.variables = Mutex::new(variables);
+        Ok(())
+    }
+
+    fn script(&self, stage: &str) -> Option<String> {
+        let scripts = Scripts {
+            protocol: self.player.runner.protocol,
+            shell: self.shell(),
+            job: self.player.job,
+            place: &self.place,
+            hostname: self.config.hostname.as_deref(),
+            variables: &self.variables(),
+        };
+        scripts.of(stage)
+    }
+
+    /// A shell named by config counts from 15.10 on.
+    fn shell(&self) -> Shell {
+        let runner = self.player.runner;
+        match self.config.shell.as_deref() {
+            Some("sh") if runner.protocol.is_modern() => Shell::Sh,
+            Some("bash") if runner.protocol.is_modern() => Shell::Bash,
+            _ => runner.shell,
+        }
+    }
+
+    async fn run_script(&self, stage: &str, script: &str, scope: &Scope) -> Result<(), JobError> {
+        let runner = self.player.runner;
+        let file = self.write_script(script).map_err(|error| system(&error))?;
+        let stage = if stage == "step_script" {
+            self.player.log.warning(runner.protocol.renamed_stage_warning());
+            "build_script"
+        } else {
+            stage
+        };
+        self.execute(stage, &runner.run, Some(file), scope, Output::Job).await
+    }
+
+    async fn execute(
+        &self,
+        stage: &str,
+        exec: &Exec,
+        script: Option<PathBuf>,
+        scope: &Scope,
+        output: Output<'_>,
+    ) -> Result<(), JobError> {
+        let started = Instant::now();
+        let exit = self.spawn(stage, exec, script, scope, output).await;
+        let record = StageRecord {
+            stage: stage.to_owned(),
+            attempt: self.number,
+            exit: exit.clone(),
+            took: started.elapsed(),
+        };
+        self.player.record(record);
+        self.judge(&exit)
+    }
+
+    async fn spawn(
+        &self,
+        stage: &str,
+        exec: &Exec,
+        script: Option<PathBuf>,
+        scope: &Scope,
+        output: Output<'_>,
+    ) -> Exit {
+        let (player, runner) = (self.player, self.player.runner);
+        let invocation = self.invocation(stage, exec, script.as_deref(), &output);
+        let running = match invocation.start() {
+            Ok(running) => running,
+            Err(error) => {
+                return Exit::NotStarted(format!("fork/exec {}: {error}", exec.path.display()));
+            }
+        };
+        player.log.announce(Event::Started(Process {
+            stage: stage.to_owned(),
+            attempt: self.number,
+            pid: running.pid,
+            dir: self.dir.clone(),
+            script,
+        }));
+        let mut sink = Sink::new(player, output);
+        let exit = running
+            .end(runner, scope, player.cancel, |stream, bytes| sink.take(stream, bytes))
+            .await;
+        sink.finish();
+        exit
+    }
+
+    fn invocation<'e>(
+        &'e self,
+        stage: &str,
+        exec: &'e Exec,
+        script: Option<&Path>,
+        output: &Output<'_>,
+    ) -> Invocation<'e> {
+        let runner = self.player.runner;
+        let mut args = exec.args.clone();
+        if let Some(script) = script {
+            args.extend([script.into(), stage.into()]);
+        }
+        Invocation {
+            runner,
+            path: &exec.path,
+            args,
+            dir: self.dir.clone(),
+            environment: self.environment(),
+            merged: !runner.protocol.is_modern() && matches!(output, Output::Job),
+        }
+    }
+
+    /// After the runner's own environment: the protocol's variables, `job_env`, the job's.
+    fn environment(&self) -> Vec<(OsString, OsString)> {
+        let runner = self.player.runner;
+        let codes = runner.exit_codes;
+        let mut environment: Vec<(OsString, OsString)> = vec![
+            ("TMPDIR".into(), self.dir.clone().into()),
+            ("BUILD_FAILURE_EXIT_CODE".into(), codes.build.to_string().into()),
+            ("SYSTEM_FAILURE_EXIT_CODE".into(), codes.system.to_string().into()),
+            ("JOB_RESPONSE_FILE".into(), self.dir.join("response.json").into()),
+        ];
+        if runner.protocol.is_modern() {
+            environment.push(("BUILD_EXIT_CODE_FILE".into(), self.exit_code_file().into()));
+        }
+        let job_env = self.config.job_env.iter().flatten();
+        environment.extend(job_env.map(|(key, value)| (key.into(), value.into())));
+        let variables = self.variables();
+        let services = response::services_variable(runner, self.player.job, &variables);
+        let custom = |key: &str, value: &str| (format!("CUSTOM_ENV_{key}").into(), value.into());
+        environment.extend(variables.iter().map(|v| custom(&v.key, &v.value)));
+        environment.push(custom("CI_JOB_SERVICES", &services));
+        environment
+    }
+
+    fn judge(&self, exit: &Exit) -> Result<(), JobError> {
+        let codes = self.player.runner.exit_codes;
+        match exit {
+            _ if exit.is_success() => Ok(()),
+            Exit::Code(code) if *code == codes.build => Err(self.build_failure(exit)),
+            Exit::Code(code) if *code == codes.system => {
+                Err(JobError::new(Status::SystemFailure, exit.to_string()))
+            }
+            Exit::NotStarted(_) | Exit::Dormant(_) => {
+                Err(JobError::new(Status::SystemFailure, exit.to_string()))
+            }
+            Exit::Code(_) | Exit::Signal(_) => Err(unknown(exit.code(), exit)),
+        }
+    }
+
+    fn build_failure(&self, exit: &Exit) -> JobError {
+        let modern = self.player.runner.protocol.is_modern();
+        let left = modern.then(|| fs::read(self.exit_code_file()).ok()).flatten();
+        let Some(left) = left else {
+            return JobError::new(Status::BuildFailure, exit.to_string());
+        };
+        let left = String::from_utf8_lossy(&left);
+        match left.lines().next().unwrap_or_default().parse() {
+            Ok(code) => JobError::new(Status::ScriptFailure(code), format!("exit status {code}")),
+            Err(_) => unknown(self.player.runner.exit_codes.system, exit),
+        }
+    }
+
+    fn exit_code_file(&self) -> PathBuf {
+        self.dir.join("build_exit_code")
+    }
+
+    fn write_response(&self) -> io::Result<()> {
+        let (runner, job) = (self.player.runner, self.player.job);
+        let response = response::encode(runner, job);
+        let mut file = create(&self.dir.join("response.json"), 0o600)?;
+        writeln!(file, "{response}")
+    }
+
+    fn write_script(&self, script: &str) -> io::Result<PathBuf> {
+        let dir = make_temp_dir("script", Some(&self.dir))?;
+        let path = dir.join(self.player.runner.protocol.script_name());
+        create(&path, 0o700)?.write_all(script.as_bytes())?;
+        Ok(path)
+    }
+
+    fn variables(&self) -> Variables {
+        self.variables.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Sorts a process's output to where it goes, masked where it goes to the job log.
+struct Sink<'p, 'a, 'o> {
+    player: &'p Player<'a>,
+    output: Output<'o>,
+    maskers: [crate::mask::Masker; 2],
+}
+
+impl<'p, 'a, 'o> Sink<'p, 'a, 'o> {
+    fn new(player: &'p Player<'a>, output: Output<'o>) -> Self {
+        Self { player, output, maskers: [player.log.masker(), player.log.masker()] }
+    }
+
+    fn take(&mut self, stream: Stream, bytes: &[u8]) {
+        match &mut self.output {
+            Output::Runner => self.player.keep_cleanup(bytes),
+            Output::Kept(kept) if stream == Stream::Out => kept.extend_from_slice(bytes),
+            Output::Kept(_) | Output::Job => {
+                let shown = self.maskers[usize::from(stream == Stream::Err)].feed(bytes);
+                self.player.log.write(shown);
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        for masker in &mut self.maskers {
+            self.player.log.write(masker.finish());
+        }
+    }
+}
+
+pub(crate) fn system(error: &dyn std::error::Error) -> JobError {
+    JobError::new(Status::SystemFailure, error.to_string())
+}
+
+fn unknown(code: i32, exit: &Exit) -> JobError {
+    let message = format!(
+        "unknown Custom executor executable exit code {code}; \
+         executable execution terminated with: {exit}"
+    );
+    JobError::new(Status::Unknown, message)
+}
+
+/// As Go's `os.MkdirTemp`: for nobody else.
+fn make_temp_dir(prefix: &str, parent: Option<&Path>) -> io::Result<PathBuf> {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix(prefix).permissions(fs::Permissions::from_mode(0o700));
+    let dir = match parent {
+        Some(parent) => builder.tempdir_in(parent)?,
+        None => builder.tempdir()?,
+    };
+    Ok(dir.keep())
+}
+
+fn create(path: &Path, mode: u32) -> io::Result<fs::File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
+/// What the job log calls a stage.
+fn heading(stage: &str) -> String {
+    let heading = match stage {
+        "prepare_script" => "Preparing environment",
+        "get_sources" => "Getting source from Git repository",
+        "clear_worktree" => "Deleting all tracked and untracked files due to source fetch failure",
+        "restore_cache" => "Restoring cache",
+        "download_artifacts" => "Downloading artifacts",
+        "after_script" => "Running after_script",
+        "archive_cache" => "Saving cache for successful job",
+        "archive_cache_on_failure" => "Saving cache for failed job",
+        "upload_artifacts_on_failure" => "Uploading artifacts for failed job",
+        "upload_artifacts_on_success" => "Uploading artifacts for successful job",
+        "cleanup_file_variables" => "Cleaning up project directory and file based variables",
+        step => return format!("Executing \"{step}\" stage of the job script"),
+    };
+    heading.to_owned()
+}
