@@ -1,0 +1,55 @@
+//! A gateway on stage, between the two that are played.
+
+use std::time::Duration;
+
+use gateway::Gateway;
+use gateway::policy::{Permit, Policy};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::cluster::Cluster;
+use crate::job::{Job, Wire};
+
+/// The cluster's end of one connection.
+pub(crate) type Engine = Wire<TlsStream<TcpStream>>;
+
+pub(crate) struct Stage {
+    pub(crate) cluster: Cluster,
+    pub(crate) gateway: Gateway,
+}
+
+impl Stage {
+    pub(crate) async fn set() -> Self {
+        Self::with(Permit).await
+    }
+
+    pub(crate) async fn with(policy: impl Policy + 'static) -> Self {
+        let cluster = Cluster::start().await;
+        let gateway = Gateway::new(cluster.transport.clone(), policy);
+        Self { cluster, gateway }
+    }
+
+    /// A new connection of the job.
+    pub(crate) fn job(&self) -> Job {
+        let (job, end) = tokio::io::duplex(16 * 1024);
+        let gateway = self.gateway.clone();
+        tokio::spawn(async move { gateway.serve(end).await });
+        Wire::new(job)
+    }
+
+    /// A job that has asked, and the engine that has heard the same request's head.
+    pub(crate) async fn ask(&self, request: &str) -> (Job, Engine, String) {
+        let mut job = self.job();
+        job.say(request).await;
+        let mut engine = self.cluster.accept().await;
+        let head = engine.head().await;
+        (job, engine, head)
+    }
+}
+
+/// Lets this much time pass at once, for all timers that are set once nobody has anything to do.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::sleep(time).await;
+    tokio::time::resume();
+}
