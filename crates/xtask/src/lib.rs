@@ -1,1 +1,0 @@
-//! What a person repeats: demo, test, bench, dist.
