@@ -9,5 +9,8 @@
 //! `busybox-static`, `openssl` and `util-linux`. Nothing touches an engine that already runs on
 //! the machine.
 
+pub mod images;
+pub mod nodes;
 pub mod pki;
+mod program;
 pub mod wait;

@@ -1,0 +1,40 @@
+//! Runs a swarm of three for as long as its stdin is open, or until Ctrl-C: something for tests to
+//! attach to, one by one, and for people to look at.
+//!
+//! Prints the shell line that makes tests attach, when everything is ready.
+
+use std::process::ExitCode;
+
+use job::{Failure, Result};
+use testkit::images;
+use testkit::nodes::{Swarm, SwarmOptions, VARIABLE};
+use tokio::io::{AsyncReadExt, sink, stdin};
+
+#[tokio::main]
+#[expect(clippy::print_stderr, reason = "this is the program's edge")]
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", failure.render());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the line is what the program is run for")]
+async fn serve() -> Result<()> {
+    let swarm = Swarm::start(SwarmOptions::default()).await?;
+    swarm.load(&images::all().await?).await?;
+    println!("export {VARIABLE}={}", swarm.description().display());
+    let closed = tokio::select! {
+        closed = end_of_input() => closed,
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    };
+    closed.map_err(|error| Failure::system("cannot wait for the end").caused_by(error))?;
+    swarm.stop().await
+}
+
+async fn end_of_input() -> std::io::Result<()> {
+    tokio::io::copy(&mut stdin().take(u64::MAX), &mut sink()).await.map(drop)
+}

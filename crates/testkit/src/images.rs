@@ -1,0 +1,105 @@
+//! Images built here, with no registry and no build: tags as the article names them.
+//!
+//! An image is an archive that `docker load` reads
+//! (<https://github.com/moby/docker-image-spec/blob/main/v1.2.md>): its layers as tar files, one
+//! JSON file of configuration, and a manifest. All of an [`Archive`]'s images share their layers,
+//! so one load per engine brings them all. The files come from this machine: Debian's static
+//! busybox, and the `docker` program on PATH with the shared libraries it needs.
+
+mod archive;
+mod layer;
+
+use job::{Failure, Result};
+use serde_json::{Value, json};
+
+pub use archive::Archive;
+use layer::Layer;
+
+/// The port every whoami answers on.
+pub const WHOAMI_PORT: u16 = 8000;
+
+/// Answers `I'm <hostname>`; ends on SIGTERM as a well-behaved server does, which a shell as
+/// first process only does when told to.
+const WHOAMI: &str = r#"
+mkdir -p /www && echo "$GREETING $(hostname)" >/www/index.html
+trap 'exit 0' TERM INT
+httpd -f -p 8000 -h /www &
+wait
+"#;
+
+/// One image: tags, layers from the bottom up, and the configuration of its containers.
+#[derive(Clone, Debug)]
+pub struct Image {
+    tags: Vec<String>,
+    layers: Vec<Layer>,
+    config: Value,
+}
+
+impl Image {
+    fn new(tag: &str, layers: Vec<Layer>, config: Value) -> Self {
+        Self { tags: vec![tag.to_owned()], layers, config }
+    }
+
+    /// The same image under one more tag.
+    #[must_use]
+    pub fn tagged(mut self, tag: &str) -> Self {
+        self.tags.push(tag.to_owned());
+        self
+    }
+}
+
+/// The service images: `jwilder/whoami:latest`, `jwilder/whoami:v2` (answers `I'm v2 <hostname>`),
+/// `whoami:unhealthy` (serves, but its health check always fails) and `whoami:crash` (ends with
+/// exit code 1 after two seconds).
+///
+/// # Errors
+///
+/// There is no static busybox on this machine.
+pub async fn whoami() -> Result<Vec<Image>> {
+    let base = layer::busybox().await?;
+    let image = |tag, config| Image::new(tag, vec![base.clone()], config);
+    let mut unhealthy = serving("I'm");
+    unhealthy["Healthcheck"] = json!({
+        "Test": ["CMD", "false"], "Interval": 500_000_000, "Timeout": 1_000_000_000, "Retries": 1,
+    });
+    Ok(vec![
+        image("jwilder/whoami:latest", serving("I'm")),
+        image("jwilder/whoami:v2", serving("I'm v2")),
+        image("whoami:unhealthy", unhealthy),
+        image("whoami:crash", running("sleep 2; exit 1")),
+    ])
+}
+
+/// `docker:19.03.0` and `docker:19.03.0-dind`: this machine's docker CLI, and busybox as its
+/// shell. The version in the tag is the article's, not the program's.
+///
+/// # Errors
+///
+/// There is no static busybox or no docker CLI on this machine.
+pub async fn docker_cli() -> Result<Image> {
+    let layers = vec![layer::busybox().await?, layer::program("docker").await?];
+    let config = json!({ "Cmd": ["sh"], "Env": [layer::PATH] });
+    Ok(Image::new("docker:19.03.0", layers, config).tagged("docker:19.03.0-dind"))
+}
+
+/// Every image above in one archive.
+///
+/// # Errors
+///
+/// As [`whoami`] and [`docker_cli`].
+pub async fn all() -> Result<Archive> {
+    let mut images = whoami().await?;
+    images.push(docker_cli().await?);
+    Archive::pack(&images).map_err(|error| Failure::system("cannot pack images").caused_by(error))
+}
+
+fn serving(greeting: &str) -> Value {
+    let mut config = running(WHOAMI);
+    config["Env"] = json!([layer::PATH, format!("GREETING={greeting}")]);
+    config["ExposedPorts"] = json!({ format!("{WHOAMI_PORT}/tcp"): {} });
+    config
+}
+
+fn running(script: &str) -> Value {
+    json!({ "Cmd": ["sh", "-c", script], "Env": [layer::PATH] })
+}
