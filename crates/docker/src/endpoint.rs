@@ -190,3 +190,79 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Endpoint> {
+        Endpoint::parse(text, Source::Variable("DOCKER_SWARM_MASTER".into()))
+    }
+
+    #[test]
+    fn every_way_of_writing_an_address_is_understood() {
+        for (text, address, name) in [
+            ("tcp://192.0.2.7:2376", "tcp://192.0.2.7:2376", "192.0.2.7"),
+            ("tcp://192.0.2.7", "tcp://192.0.2.7:2376", "192.0.2.7"),
+            (
+                "TCP://manager.example.org:1234/",
+                "tcp://manager.example.org:1234",
+                "manager.example.org",
+            ),
+            ("https://manager:443", "tcp://manager:443", "manager"),
+            ("manager.example.org", "tcp://manager.example.org:2376", "manager.example.org"),
+            (" manager:2376\n", "tcp://manager:2376", "manager"),
+            ("tcp://[2001:db8::1]:2376", "tcp://[2001:db8::1]:2376", "2001:db8::1"),
+            ("[2001:db8::1]", "tcp://[2001:db8::1]:2376", "2001:db8::1"),
+            ("2001:db8::1", "tcp://[2001:db8::1]:2376", "2001:db8::1"),
+        ] {
+            let endpoint = parse(text).unwrap();
+            assert_eq!(endpoint.to_string(), address, "for {text:?}");
+            assert_eq!(endpoint.server_name().to_str(), name, "for {text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_engine_with_tls_is_refused_by_what_it_is() {
+        for (text, words) in [
+            ("", "it is empty"),
+            ("$MANAGER", "not expanded: $MANAGER"),
+            ("unix:///var/run/docker.sock", "by TCP with mutual TLS only"),
+            ("/var/run/docker.sock", "by TCP with mutual TLS only"),
+            ("ssh://root@manager", "by TCP with mutual TLS only"),
+            ("http://manager:2375", "plain HTTP"),
+            ("tcp://manager:2377", "2377 is the port where swarm nodes speak with each other"),
+            ("tcp://manager:2376/v1.41", "has no path"),
+            ("tcp://me:password@manager", "holds a user name"),
+            ("tcp://manager:port", "is no address"),
+            ("tcp://manager:0", "is no address"),
+            ("tcp://manager:99999", "is no address"),
+            ("tcp://:2376", "is no address"),
+            ("two words", "is no address"),
+        ] {
+            let failure = parse(text).unwrap_err();
+            assert_eq!(failure.blame(), Blame::Job);
+            assert!(failure.to_string().contains(words), "{text:?} gives {failure}");
+            assert!(
+                failure.to_string().contains("DOCKER_SWARM_MASTER"),
+                "{text:?} gives {failure}"
+            );
+            assert!(!failure.hints().is_empty());
+            assert!(!failure.render().contains("password"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_the_systems() {
+        let source = Source::Setting("cluster.endpoint in settings.toml".into());
+        let failure = Endpoint::parse("unix:///x", source).unwrap_err();
+        assert_eq!(failure.blame(), Blame::System);
+        assert!(failure.to_string().starts_with("cluster.endpoint in settings.toml is unix:///x"));
+    }
+
+    #[test]
+    fn the_port_for_plain_http_makes_a_warning() {
+        assert!(parse("manager:2375").unwrap().warning().unwrap().contains("with TLS it is 2376"));
+        assert_eq!(parse("manager:2376").unwrap().warning(), None);
+    }
+}

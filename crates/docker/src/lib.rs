@@ -7,13 +7,18 @@
 //! This crate never trusts the machine's root certificates, never reads the environment by itself
 //! and never lets a key's bytes reach an error, a log or a command line.
 
+pub mod certificates_directory;
+pub mod cluster;
 pub mod credentials;
 pub mod endpoint;
 pub mod identity;
+#[cfg(test)]
+mod mint;
 pub mod pem;
 pub mod transport;
 
-pub use credentials::{Origin, Part};
+pub use cluster::{Cluster, ClusterFacts, Limits};
+pub use credentials::{Credentials, Origin, Part};
 pub use endpoint::Endpoint;
 pub use identity::Identity;
 pub use transport::{Transport, TransportError};

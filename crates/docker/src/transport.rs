@@ -13,6 +13,8 @@ mod connector;
 mod error;
 mod fault;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

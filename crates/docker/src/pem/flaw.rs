@@ -9,6 +9,12 @@ pub enum Flaw {
     /// Nothing there.
     #[error("is missing")]
     Missing,
+    /// A file that this user may not read.
+    #[error("cannot be read: permission denied")]
+    Denied,
+    /// A file that cannot be read for another reason.
+    #[error("cannot be read")]
+    Unreadable,
     /// Nothing in it.
     #[error("is empty")]
     Empty,
@@ -36,7 +42,7 @@ pub enum Flaw {
     /// A request in place of the certificate.
     #[error("holds a certificate signing request")]
     Request,
-    /// A key of ssh, in OpenSSH's or PuTTY's own form.
+    /// A key of ssh, in a form of its own.
     #[error("holds a key in the form that ssh uses")]
     Ssh,
     /// A key of an algorithm that TLS gave up.
@@ -75,6 +81,7 @@ impl Flaw {
     /// What to do about it, where that is more than to supply the right text.
     pub fn remedy(self) -> Option<&'static str> {
         match self {
+            Self::Denied => Some("let the user that runs gitlab-runner read it, and nobody else"),
             Self::Path => Some("paste the file's content, or use GitLab's variable type \"File\""),
             Self::Reference => Some(
                 "define the variable that it refers to where this job can see it, or paste the content",
@@ -97,6 +104,7 @@ impl Flaw {
                 Some("issue a new key: RSA from 2048 bits, P-256, P-384, Ed25519")
             }
             Self::Missing
+            | Self::Unreadable
             | Self::Empty
             | Self::CertificateForKey
             | Self::KeyForCertificate

@@ -29,7 +29,7 @@ impl Mangling {
             }
             Self::Glued => text.replace("-----\n-----", "----------"),
             Self::NoLastNewline => text.trim_end().to_owned(),
-            Self::Indented => text.lines().map(|line| format!("\t    {line}  \n")).collect(),
+            Self::Indented => format!("\t    {}", text.replace('\n', "  \n\t    ")),
             Self::Spaces => text.replace('\n', " "),
             Self::CarriageReturns => text.replace('\n', "\r\n"),
             Self::LiteralNewlines => text.replace('\n', "\\n"),
@@ -40,8 +40,9 @@ impl Mangling {
             Self::Base64 => STANDARD.encode(text),
             Self::WrappedBase64 => {
                 let base64 = STANDARD.encode(text);
-                let lines = base64.as_bytes().chunks(76).map(String::from_utf8_lossy);
-                lines.map(|line| format!("{line}\n")).collect()
+                let lines: Vec<_> =
+                    base64.as_bytes().chunks(76).map(String::from_utf8_lossy).collect();
+                lines.join("\n")
             }
             Self::UnpaddedBase64 => STANDARD.encode(text).trim_end_matches('=').to_owned(),
         }

@@ -6,9 +6,9 @@
 //! is waiting to be read.
 
 use std::error::Error;
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -19,34 +19,49 @@ use tokio_rustls::client;
 
 /// A connection after its handshake. What [`hyper::upgrade::Upgraded::downcast`] finds.
 #[derive(Debug)]
-pub struct TlsStream(TokioIo<client::TlsStream<TcpStream>>);
+pub struct TlsStream {
+    stream: TokioIo<client::TlsStream<TcpStream>>,
+    /// A write that failed, kept until it is known whether the server said why.
+    broken: Option<io::Error>,
+}
 
 impl TlsStream {
     pub(super) fn new(stream: client::TlsStream<TcpStream>) -> Self {
-        Self(TokioIo::new(stream))
+        Self { stream: TokioIo::new(stream), broken: None }
     }
 
     /// The connection beneath, for copying bytes without hyper.
     pub fn into_inner(self) -> client::TlsStream<TcpStream> {
-        self.0.into_inner()
+        self.stream.into_inner()
     }
 
     fn stream(&mut self) -> Pin<&mut TokioIo<client::TlsStream<TcpStream>>> {
-        Pin::new(&mut self.0)
+        Pin::new(&mut self.stream)
     }
 
-    /// Prefers what the server said before it closed to the bare failure of a write.
-    fn told_by_the_server(
+    /// Runs a write; if the connection broke, prefers what the server said to the bare failure.
+    ///
+    /// A broken connection always becomes readable, be it with its end, so the wait is short.
+    fn write<T>(
         &mut self,
         context: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        let Poll::Ready(Err(error)) = written else { return written };
-        let told = match Pin::new(self.0.inner_mut()).poll_fill_buf(context) {
-            Poll::Ready(Err(said)) if is_tls(&said) => said,
-            _ => error,
-        };
-        Poll::Ready(Err(told))
+        write: impl FnOnce(
+            Pin<&mut TokioIo<client::TlsStream<TcpStream>>>,
+            &mut Context<'_>,
+        ) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.broken.is_none() {
+            match ready!(write(self.stream(), context)) {
+                Err(error) if is_broken(&error) => self.broken = Some(error),
+                written => return Poll::Ready(written),
+            }
+        }
+        let said = ready!(Pin::new(self.stream.inner_mut()).poll_fill_buf(context)).err();
+        let broken = self.broken.take();
+        Poll::Ready(Err(said
+            .filter(is_tls)
+            .or(broken)
+            .unwrap_or_else(|| ErrorKind::BrokenPipe.into())))
     }
 }
 
@@ -72,8 +87,7 @@ impl Write for TlsStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = self.stream().poll_write(context, bytes);
-        self.told_by_the_server(context, written)
+        self.write(context, |stream, context| stream.poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
@@ -81,22 +95,24 @@ impl Write for TlsStream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.stream().poll_write_vectored(context, slices);
-        self.told_by_the_server(context, written)
+        self.write(context, |stream, context| stream.poll_write_vectored(context, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = self.stream().poll_flush(context).map_ok(|()| 0);
-        self.told_by_the_server(context, flushed).map_ok(drop)
+        self.write(context, Write::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream().poll_shutdown(context)
     }
+}
+
+fn is_broken(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
 fn is_tls(error: &io::Error) -> bool {

@@ -1,0 +1,174 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use job::ExposeSecret;
+
+use super::*;
+use crate::certificates_directory;
+use crate::mint::{self, Authority, Pair};
+
+fn variables(found: &[(&str, &str)]) -> Result<Credentials> {
+    Credentials::from_variables(&VariableNames::default(), |name| {
+        found.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    })
+}
+
+fn minted() -> (Authority, Pair) {
+    let ca = Authority::new("ca");
+    let client = ca.client();
+    (ca, client)
+}
+
+#[test]
+fn variables_become_credentials_with_canonical_text() {
+    let (ca, client) = minted();
+    let mangled = client.key_text.expose_secret().replace('\n', "\\n");
+    let credentials = variables(&[
+        ("DOCKER_MACHINE_CA", &ca.text()),
+        ("DOCKER_MACHINE_CLIENT_CERT", &client.certificate_text),
+        ("DOCKER_MACHINE_CLIENT_KEY", &mangled),
+    ])
+    .unwrap();
+    assert_eq!(credentials.ca(), [ca.certificate()]);
+    assert_eq!(credentials.chain(), [client.certificate]);
+    assert_eq!(credentials.text(Part::Key).expose_secret(), client.key_text.expose_secret());
+    assert_eq!(credentials.text(Part::Ca).expose_secret(), ca.text());
+}
+
+#[test]
+fn everything_wrong_with_the_variables_is_told_at_once() {
+    let (ca, _) = minted();
+    let failure = variables(&[
+        ("DOCKER_MACHINE_CLIENT_CERT", "/home/ci/cert.pem"),
+        ("DOCKER_MACHINE_CLIENT_KEY", &ca.text()),
+    ])
+    .unwrap_err();
+    assert_eq!(failure.blame(), Blame::Job);
+    assert_eq!(
+        failure.to_string(),
+        "DOCKER_MACHINE_CA (CA certificate) is missing\n\
+         DOCKER_MACHINE_CLIENT_CERT (client certificate) holds the path of a file instead of its content\n\
+         DOCKER_MACHINE_CLIENT_KEY (client key) holds a certificate where a private key is expected"
+    );
+    let told = failure.render();
+    assert!(told.contains("Settings > CI/CD > Variables"), "{told}");
+    assert!(told.contains("protected branches"), "{told}");
+    assert!(!told.contains("/home/ci"), "{told}");
+}
+
+#[test]
+fn neither_errors_nor_debug_output_hold_any_of_the_key() {
+    let (ca, client) = minted();
+    let key = client.key_text.expose_secret();
+    let line = key.lines().nth(1).unwrap();
+    let credentials = mint::credentials(&ca, &client);
+    assert!(!format!("{credentials:?}").contains(line));
+    let cut = &key[..key.len() - 40];
+    let found = [("DOCKER_MACHINE_CLIENT_KEY", cut)];
+    let failure = variables(&found).unwrap_err();
+    assert!(!failure.render().contains(&line[..8]));
+    assert!(!format!("{failure:?}").contains(&line[..8]));
+}
+
+fn directory() -> (tempfile::TempDir, PathBuf) {
+    let (ca, client) = minted();
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("certs");
+    certificates_directory::write(&path, &mint::credentials(&ca, &client)).unwrap();
+    (root, path)
+}
+
+#[test]
+fn a_directory_becomes_credentials() {
+    let (_root, path) = directory();
+    let credentials = Credentials::from_directory(&path).unwrap();
+    assert_eq!(credentials.origin(), &Origin::Directory(path));
+    assert!(credentials.warnings().is_empty());
+}
+
+#[test]
+fn a_key_open_to_everyone_makes_a_warning() {
+    let (_root, path) = directory();
+    let key = path.join("key.pem");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let credentials = Credentials::from_directory(&path).unwrap();
+    assert_eq!(credentials.warnings().len(), 1);
+    assert!(credentials.warnings()[0].contains("chmod 0600"));
+}
+
+#[test]
+fn files_that_are_missing_are_the_systems_and_told_by_path() {
+    let failure = Credentials::from_directory(Path::new("/nonexistent/certs")).unwrap_err();
+    assert_eq!(failure.blame(), Blame::System);
+    for file in ["ca.pem", "cert.pem", "key.pem"] {
+        assert!(failure.to_string().contains(&format!("/nonexistent/certs/{file} (")), "{failure}");
+    }
+}
+
+/// A shell stands for whatever fetches secrets.
+fn command(script: &str) -> Command {
+    Command {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+        timeout: Duration::from_secs(10),
+    }
+}
+
+#[tokio::test]
+async fn a_command_becomes_credentials_and_may_name_the_endpoint() {
+    let (_root, path) = directory();
+    let texts = Part::ALL.map(|part| std::fs::read_to_string(path.join(part.file_name())).unwrap());
+    let [ca, cert, key] = &texts;
+    let printed = serde_json::json!({
+        "ca": ca, "cert": cert, "key": key, "endpoint": "tcp://manager:2376", "lease": 3600,
+    });
+    let file = path.join("printed.json");
+    std::fs::write(&file, printed.to_string()).unwrap();
+    let script = format!("cat {}", file.display());
+    let supplied = Credentials::from_command(&command(&script)).await.unwrap();
+    assert_eq!(supplied.endpoint.as_deref(), Some("tcp://manager:2376"));
+    assert_eq!(supplied.credentials.origin(), &Origin::Command("/bin/sh".into()));
+    assert_eq!(supplied.credentials.text(Part::Key).expose_secret(), key);
+}
+
+async fn told_of(command: &Command) -> String {
+    let failure = Credentials::from_command(command).await.unwrap_err();
+    assert_eq!(failure.blame(), Blame::System);
+    failure.render()
+}
+
+#[tokio::test]
+async fn a_command_that_fails_is_told_with_its_last_line_but_never_its_output() {
+    let told =
+        told_of(&command("echo sealed-key; echo first >&2; echo 'vault is sealed' >&2; exit 3"))
+            .await;
+    assert_eq!(told, "the credentials command /bin/sh failed (exit status: 3): vault is sealed");
+}
+
+#[tokio::test]
+async fn a_command_that_prints_something_else_is_told_without_its_output() {
+    let told = told_of(&command(r#"echo '{"ca": 1234567}'"#)).await;
+    assert!(told.contains("does not print what is expected (line 1, column "), "{told}");
+    assert!(!told.contains("1234567"), "{told}");
+    let told = told_of(&command("echo '{}'")).await;
+    assert!(told.contains("\"key\" from /bin/sh (client key) is missing"), "{told}");
+}
+
+#[tokio::test]
+async fn a_command_that_hangs_is_ended() {
+    let mut hanging = command("exec sleep 600");
+    hanging.timeout = Duration::from_millis(50);
+    assert!(told_of(&hanging).await.ends_with("took longer than 50ms"));
+}
+
+#[tokio::test]
+async fn a_command_that_does_not_exist_is_told_by_name() {
+    let mut missing = command("");
+    missing.program = "/nonexistent/vault".into();
+    assert!(
+        told_of(&missing).await.starts_with(
+            "the credentials command /nonexistent/vault cannot be started: No such file"
+        )
+    );
+}

@@ -1,0 +1,65 @@
+//! Credentials from the job's variables.
+
+use job::{Failure, Result};
+
+use super::{Credentials, Origin, Part};
+use crate::pem::Flaw;
+
+/// What to do about a variable that is not there
+/// (<https://docs.gitlab.com/ci/variables/#protect-a-cicd-variable>).
+pub(super) const WHERE_TO_ADD: &[&str] = &[
+    "add it in GitLab under Settings > CI/CD > Variables of the project or its group",
+    "a protected variable exists only in jobs of protected branches and tags; one with an \
+     environment scope only in jobs of that environment",
+];
+
+/// The names of the three variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableNames {
+    /// Holds the CA.
+    pub ca: String,
+    /// Holds the client certificate.
+    pub certificate: String,
+    /// Holds the client key.
+    pub key: String,
+}
+
+impl Default for VariableNames {
+    fn default() -> Self {
+        Self {
+            ca: "DOCKER_MACHINE_CA".into(),
+            certificate: "DOCKER_MACHINE_CLIENT_CERT".into(),
+            key: "DOCKER_MACHINE_CLIENT_KEY".into(),
+        }
+    }
+}
+
+impl VariableNames {
+    pub(super) fn name_of(&self, part: Part) -> &str {
+        match part {
+            Part::Ca => &self.ca,
+            Part::Certificate => &self.certificate,
+            Part::Key => &self.key,
+        }
+    }
+}
+
+impl Credentials {
+    /// Reads the job's variables; `look_up` gives a variable's value by its name.
+    ///
+    /// # Errors
+    /// The job's, with everything that is wrong with any of the three.
+    pub fn from_variables<T: AsRef<[u8]>>(
+        names: &VariableNames,
+        look_up: impl Fn(&str) -> Option<T>,
+    ) -> Result<Self> {
+        let value = |part| look_up(names.name_of(part)).ok_or(Flaw::Missing);
+        Self::read(Origin::Variables(names.clone()), value)
+    }
+}
+
+/// The failure of a job that lacks the variable `name`, which holds `what`.
+pub fn missing_variable(name: &str, what: &str) -> Failure {
+    let failure = Failure::job(format!("{name} ({what}) is not set"));
+    WHERE_TO_ADD.iter().copied().fold(failure, Failure::hint)
+}

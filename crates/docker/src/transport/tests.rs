@@ -1,0 +1,5 @@
+//! Against real TLS servers on the loopback interface.
+
+mod faults;
+mod relay;
+mod server;
