@@ -1,1 +1,37 @@
-//! The link, the mux and the program at the place of the script.
+//! The duplex stream to the place of the script, the mux on it, and the program at its far end.
+//!
+//! ```text
+//! run ── Duplex ── greeting ── mux ─┬ control   Start, Stop ⇄ Started, Exited, Refused
+//!                                   ├ shell     the script goes in, its log comes out
+//!                                   └ docker×N  one stream per connection of the job
+//! ```
+//!
+//! [`Session`] is the near side, held by `swarm-executor-run`; [`serve`] is the far side, all that
+//! `swarm-executor-agent` does. Placements differ only in how the [`Duplex`] comes about
+//! ([`host::spawn`] is one way): whatever carries bytes in order, both ways, will do. A layer that
+//! survives cuts belongs between the duplex and the greeting, and nothing above would know.
+//!
+//! Two properties shape everything here. Nothing grows: each stream has a window of its own, so a
+//! reader that stops reading stops its own writer and nobody else. And nothing survives: the end
+//! of the duplex is the signal to end the script's processes, so there is no way to kill `run`
+//! that leaves them behind.
+
+mod connection;
+mod control;
+mod duplex;
+mod error;
+mod far;
+mod greeting;
+mod hangups;
+pub mod host;
+mod message;
+mod mux;
+pub mod processes;
+mod session;
+
+pub use connection::{DockerConnection, DockerConnections};
+pub use duplex::Duplex;
+pub use error::AgentError;
+pub use far::serve;
+pub use message::{Exit, Start};
+pub use session::{Output, Running, Session, Stopper};

@@ -1,0 +1,112 @@
+//! The far side: one script's whole life at the place where it runs, read in order.
+
+mod ending;
+mod output;
+mod shell;
+mod sockets;
+mod supervision;
+
+use crate::control::{self, Ear};
+use crate::hangups::Hangups;
+use crate::message::{Start, ToAgent, ToRun};
+use crate::mux::{self, Inbound, Opener, Purpose, Side, Stream};
+use crate::{AgentError, Duplex, Exit, greeting};
+use shell::{Refusal, Shell};
+use sockets::{Listening, Ways};
+use supervision::Signals;
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+/// Serves one script over `duplex` and returns when all of it has ended: the shell, its
+/// descendants, the sockets, and at last the stream, which `run` ends.
+///
+/// It takes the process for itself: it reaps every child, catches SIGTERM (which ends the script
+/// as a stop by `run` would), and ignores SIGINT and SIGHUP. The process has to be a child
+/// subreaper, or else daemons escape.
+pub async fn serve(duplex: impl Duplex) -> Result<(), AgentError> {
+    let signals = Signals::catch()?;
+    let mut stream = mux::buffered(duplex);
+    greeting::exchange(&mut stream).await?;
+    let (opener, mut inbound, driver) = mux::start(stream, Side::Far);
+    let (control, shell) = streams(&mut inbound).await?;
+    let (incoming, outgoing) = tokio::io::split(control);
+    let (to_run, _speaker) = control::speak(outgoing);
+    let mut ear = Ear::new(incoming);
+    let served = attend(&mut ear, to_run, opener.clone(), shell, signals).await;
+    // `run` leaves first, once it has all: closing the mux from here could overtake what is queued.
+    while ear.hear().await.is_some() {}
+    drop((opener, driver));
+    served
+}
+
+/// The two streams that `run` opens.
+async fn streams(inbound: &mut Inbound) -> Result<(Stream, Stream), AgentError> {
+    let (mut control, mut shell) = (None, None);
+    while control.is_none() || shell.is_none() {
+        let mut stream = inbound.next().await.ok_or(AgentError::Lost)?;
+        match Purpose::read(&mut stream).await? {
+            Purpose::Control => control = Some(stream),
+            Purpose::Shell => shell = Some(stream),
+            Purpose::Docker(_) => break,
+        }
+    }
+    control.zip(shell).ok_or(AgentError::Lost)
+}
+
+async fn attend(
+    ear: &mut Ear<ToAgent>,
+    to_run: UnboundedSender<ToRun>,
+    opener: Opener,
+    stream: Stream,
+    signals: Signals,
+) -> Result<(), AgentError> {
+    let Some(ToAgent::Start { start, script_size }) = ear.hear().await else {
+        return Err(AgentError::Lost);
+    };
+    let (script, output) = tokio::io::split(stream);
+    let (listening, shell) = match prepare(&start, script, script_size).await {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            let reason = refusal.reason();
+            let _ = to_run.send(ToRun::Refused { reason });
+            return Ok(());
+        }
+    };
+    drop(start);
+    let _ = to_run.send(ToRun::Started { pid: shell.pid.as_raw_nonzero().get().unsigned_abs() });
+    let teller = to_run.clone();
+    let hangups = Hangups::new(move |id| drop(teller.send(ToRun::HungUp(id))));
+    let mut sockets = sockets::serve(listening, &Ways::new(opener, hangups.clone()));
+    let exit = until_ended(shell, output, ear, &hangups, signals).await;
+    sockets.shutdown().await;
+    let _ = to_run.send(ToRun::Exited(exit.ok_or(AgentError::Lost)?));
+    Ok(())
+}
+
+/// Everything that can be refused, in the order of what costs least to undo.
+async fn prepare(
+    start: &Start,
+    mut from_run: ReadHalf<Stream>,
+    script_size: u64,
+) -> Result<(Vec<Listening>, Shell), Refusal> {
+    let listening = sockets::listen(&start.sockets)?;
+    let script = shell::receive(&mut from_run, script_size).await?;
+    Ok((listening, shell::spawn(start, script)?))
+}
+
+/// Waits for the end of the script and its descendants, and for all output to be on its way.
+async fn until_ended(
+    shell: Shell,
+    to_run: WriteHalf<Stream>,
+    ear: &mut Ear<ToAgent>,
+    hangups: &Hangups,
+    signals: Signals,
+) -> Option<Exit> {
+    let writers_gone = CancellationToken::new();
+    let pump = tokio::spawn(output::pump(shell.output, to_run, writers_gone.clone()));
+    let exit = supervision::supervise(shell.pid, ear, hangups, signals).await;
+    writers_gone.cancel();
+    let _ = pump.await;
+    exit
+}

@@ -1,0 +1,81 @@
+//! The first line that each side sends, before anything else is on the stream.
+//!
+//! It is plain text, so that whatever else may answer at the far end (an image's entrypoint, a
+//! dynamic linker's complaint) can be shown as it is, and its form never changes, so that two
+//! releases can tell each other apart.
+
+use crate::AgentError;
+use std::time::Duration;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Counts up with every change of the mux's use or of a message.
+const PROTOCOL: u32 = 1;
+const NAME: &str = "swarm-executor-agent";
+const LONGEST: u64 = 128;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends ours, awaits theirs, and makes sure that both speak the same protocol.
+pub(crate) async fn exchange<S>(stream: &mut S) -> Result<(), AgentError>
+where
+    S: AsyncBufRead + AsyncWrite + Unpin,
+{
+    let ours = format!("{NAME} protocol {PROTOCOL} release {}\n", env!("CARGO_PKG_VERSION"));
+    let talk = async {
+        // Who can't be written to may still have said why.
+        let _ = stream.write_all(ours.as_bytes()).await;
+        let _ = stream.flush().await;
+        let mut line = Vec::new();
+        stream.take(LONGEST).read_until(b'\n', &mut line).await?;
+        judge(&line)
+    };
+    tokio::time::timeout(PATIENCE, talk)
+        .await
+        .unwrap_or(Err(AgentError::Silent { waited: PATIENCE }))
+}
+
+fn judge(line: &[u8]) -> Result<(), AgentError> {
+    if line.is_empty() {
+        return Err(AgentError::Lost);
+    }
+    let stranger = || AgentError::Stranger { said: line.escape_ascii().to_string() };
+    let (theirs, release) = parse(line).ok_or_else(stranger)?;
+    if theirs == PROTOCOL {
+        return Ok(());
+    }
+    Err(AgentError::OtherRelease { ours: PROTOCOL, theirs, release: release.to_owned() })
+}
+
+fn parse(line: &[u8]) -> Option<(u32, &str)> {
+    let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+    let rest = text.strip_prefix(NAME)?.strip_prefix(" protocol ")?;
+    let (protocol, release) = rest.split_once(" release ")?;
+    Some((protocol.parse().ok()?, release))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_release_is_named() {
+        let error = judge(b"swarm-executor-agent protocol 7 release 9.9.9\n").unwrap_err();
+        assert!(error.to_string().contains("protocol 7 (release 9.9.9)"), "{error}");
+    }
+
+    #[test]
+    fn a_stranger_is_quoted() {
+        let error = judge(b"exec: \x1b[1mno such file\n").unwrap_err();
+        assert!(error.to_string().contains(r"exec: \x1b[1mno such file\n"), "{error}");
+    }
+
+    #[test]
+    fn silence_until_the_end_is_a_lost_agent() {
+        assert!(matches!(judge(b"").unwrap_err(), AgentError::Lost));
+    }
+
+    #[test]
+    fn one_release_understands_itself() {
+        let ours = format!("{NAME} protocol {PROTOCOL} release 0.0.1-rc.1\n");
+        assert!(judge(ours.as_bytes()).is_ok());
+    }
+}

@@ -1,0 +1,10 @@
+//! The agent as a child of this process: real pipes, real shells, real processes.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+
+mod docker;
+mod ending;
+mod marks;
+mod output;
+mod place;
+mod refusal;
