@@ -13,6 +13,12 @@ pub(super) const WHERE_TO_ADD: &[&str] = &[
      environment scope only in jobs of that environment",
 ];
 
+/// What a job gets to read that lacks the variable `name`, which holds `what`.
+pub fn missing_variable(name: &str, what: &str) -> Failure {
+    let failure = Failure::job(format!("the variable {name} ({what}) is missing"));
+    WHERE_TO_ADD.iter().fold(failure, |failure, hint| failure.hint(*hint))
+}
+
 /// The names of the three variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariableNames {
@@ -56,10 +62,4 @@ impl Credentials {
         let value = |part| look_up(names.name_of(part)).ok_or(Flaw::Missing);
         Self::read(Origin::Variables(names.clone()), value)
     }
-}
-
-/// The failure of a job that lacks the variable `name`, which holds `what`.
-pub fn missing_variable(name: &str, what: &str) -> Failure {
-    let failure = Failure::job(format!("{name} ({what}) is not set"));
-    WHERE_TO_ADD.iter().copied().fold(failure, Failure::hint)
 }
