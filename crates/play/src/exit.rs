@@ -28,7 +28,8 @@ impl Exit {
         }
     }
 
-    pub(crate) fn is_success(&self) -> bool {
+    /// Whether it exited with 0.
+    pub fn is_success(&self) -> bool {
         *self == Self::Code(0)
     }
 }
