@@ -1,1 +1,90 @@
-//! Whole jobs on a real swarm: the tests are in `tests/`.
+//! Whole jobs on a real swarm: what the scenarios in `tests/` are told with.
+//!
+//! A scenario is a project with its variables, a job of it, and the runner that plays it through
+//! the four real programs. What is checked is what a person could see: the job log, exit codes,
+//! the swarm, and what is left on the machine. Nothing here knows the driver from inside.
+
+mod machine;
+mod project;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use job::Result;
+use play::{Exec, Job, Protocol, Runner};
+use testkit::images::WHOAMI_PORT;
+use testkit::nodes::SwarmHandle;
+use testkit::wait::{Seen, until};
+
+pub use machine::{Left, left_by};
+pub use project::{ARTICLE, Credentials, SHORT, example};
+
+/// Both ends of the range of gitlab-runner versions.
+pub const PROTOCOLS: [Protocol; 2] = [Protocol::V14_7, Protocol::V19];
+
+/// The swarm that `cargo xtask test` started, as a scenario uses it.
+#[derive(Debug)]
+pub struct Scenario {
+    /// The swarm.
+    pub swarm: SwarmHandle,
+    /// The project's variables: credentials that the swarm accepts.
+    pub credentials: Credentials,
+}
+
+impl Scenario {
+    /// Attaches to the swarm.
+    ///
+    /// # Errors
+    /// There is none: the scenarios are run by `cargo xtask test`.
+    pub fn new() -> Result<Self> {
+        let swarm = SwarmHandle::attach_from_env()?;
+        let credentials = Credentials::new(&swarm.manager().endpoint(), swarm.client()?);
+        Ok(Self { swarm, credentials })
+    }
+
+    /// A job of the example project with the project's variables, and an id of its own.
+    pub fn job(&self, name: &str) -> Job {
+        self.credentials.give(project::job(name))
+    }
+
+    /// Waits until so many tasks of the service answer.
+    ///
+    /// # Errors
+    /// They don't within a minute.
+    pub async fn answers(&self, service: &str, count: usize) -> Result<()> {
+        let what = format!("{count} answers of {service}");
+        until(&what, Duration::from_mins(1), async || {
+            match self.swarm.ask(service, WHOAMI_PORT).await {
+                Ok(answers) if answers.len() == count => Seen::Ready(()),
+                Ok(answers) => Seen::NotYet(format!("{answers:?}")),
+                Err(failure) => Seen::NotYet(failure.render()),
+            }
+        })
+        .await
+    }
+}
+
+/// A runner as a newcomer registers it: the four programs, no settings file, no profile.
+pub fn runner(protocol: Protocol) -> Runner {
+    runner_with(protocol, &[])
+}
+
+/// A runner whose programs get these arguments.
+pub fn runner_with(protocol: Protocol, arguments: &[&str]) -> Runner {
+    let stage = |name: &str| {
+        Exec::new(program(&format!("swarm-executor-{name}"))).args(arguments.iter().copied())
+    };
+    let mut runner = Runner::new(stage("run"))
+        .config(stage("config"))
+        .prepare(stage("prepare"))
+        .cleanup(stage("cleanup"));
+    runner.protocol = protocol;
+    runner.retry_interval = Duration::from_millis(50);
+    runner
+}
+
+/// One of this repository's programs, built beside the tests.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap_or_default();
+    test.ancestors().nth(2).unwrap_or(Path::new("/")).join(name)
+}

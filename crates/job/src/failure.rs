@@ -66,9 +66,13 @@ impl Failure {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let blame = if self.blame == other.blame { self.blame } else { Blame::System };
-        let mut hints = self.hints.clone();
-        hints.extend(other.hints.iter().filter(|hint| !self.hints.contains(hint)).cloned());
         let message = format!("{}\n{}", self.line(), other.line());
+        let mut hints = self.hints;
+        for hint in other.hints {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
         Self { blame, message, source: None, hints }
     }
 

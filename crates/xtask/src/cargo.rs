@@ -28,9 +28,8 @@ fn run(arguments: &[&str], variables: &[(&str, &Path)]) -> Result<()> {
     say(&format!("cargo {}", arguments.join(" ")));
     let mut command = Command::new(program());
     command.args(arguments).current_dir(workspace()).envs(variables.iter().copied());
-    let status = command
-        .status()
-        .map_err(|error| Failure::system("cannot start cargo").caused_by(error))?;
+    let status =
+        command.status().map_err(|error| Failure::system("cannot start cargo").caused_by(error))?;
     if status.success() {
         return Ok(());
     }
@@ -45,7 +44,8 @@ fn has_nextest() -> bool {
 
 /// Builds the programs and returns the directory that they are in.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
-    let mut arguments = vec!["build", "--quiet", "-p", "agent", "-p", "cli", "-p", "driver", "--bins"];
+    let mut arguments =
+        vec!["build", "--quiet", "-p", "agent", "-p", "cli", "-p", "driver", "--bins"];
     arguments.extend(profile.flag());
     run(&arguments, &[])?;
     Ok(target().join(profile.directory()))

@@ -91,16 +91,21 @@ async fn deploy(
         player.arg("--variable-file").arg(format!("{name}={}", path.display()));
     }
     let status = player.arg(file).arg(JOB).status().await.map_err(unusable)?;
-    if status.success() { Ok(()) } else { Err(Failure::system(format!("the job failed: {status}"))) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::system(format!("the job failed: {status}")))
+    }
 }
 
 async fn ask(swarm: &SwarmHandle) -> Result<()> {
-    let answers = until("two answers of the service", Duration::from_secs(60), async || {
-        match swarm.ask("whoami_hello", images::WHOAMI_PORT).await {
-            Ok(answers) if answers.len() == 2 => Seen::Ready(answers),
-            Ok(answers) => Seen::NotYet(format!("{} answers", answers.len())),
-            Err(failure) => Seen::NotYet(failure.render()),
-        }
+    let answers = until("two answers of the service", Duration::from_mins(1), async || match swarm
+        .ask("whoami_hello", images::WHOAMI_PORT)
+        .await
+    {
+        Ok(answers) if answers.len() == 2 => Seen::Ready(answers),
+        Ok(answers) => Seen::NotYet(format!("{} answers", answers.len())),
+        Err(failure) => Seen::NotYet(failure.render()),
     })
     .await?;
     for answer in answers {
@@ -112,9 +117,8 @@ async fn ask(swarm: &SwarmHandle) -> Result<()> {
 async fn search(client: &Identity, began: SystemTime) -> Result<()> {
     let needle = testkit::search::body_of(&client.key);
     let holders = tokio::task::spawn_blocking(move || testkit::search::holders(&needle, began));
-    let holders = holders
-        .await
-        .map_err(|error| Failure::system("the search was lost").caused_by(error))?;
+    let holders =
+        holders.await.map_err(|error| Failure::system("the search was lost").caused_by(error))?;
     if holders.is_empty() {
         say("nothing: no file, no process holds it");
         return Ok(());

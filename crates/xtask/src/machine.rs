@@ -28,17 +28,19 @@ pub(crate) fn become_ready() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return become_root();
     }
-    let missing: Vec<_> =
-        NEEDED.iter().filter(|(program, _)| !is_installed(program)).map(|(_, package)| *package).collect();
+    let missing: Vec<_> = NEEDED
+        .iter()
+        .filter(|(program, _)| !is_installed(program))
+        .map(|(_, package)| *package)
+        .collect();
     if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
 /// Engines need namespaces, mounts and cgroups: starts this program anew with sudo.
 fn become_root() -> Result<()> {
     say("real engines need root; asking sudo for it");
-    let this = std::env::current_exe().map_err(|error| {
-        Failure::system("cannot tell which program this is").caused_by(error)
-    })?;
+    let this = std::env::current_exe()
+        .map_err(|error| Failure::system("cannot tell which program this is").caused_by(error))?;
     let error = Command::new("sudo").arg(KEPT).arg(this).args(std::env::args_os().skip(1)).exec();
     Err(Failure::system("cannot start sudo").caused_by(error).hint("run this command as root"))
 }
@@ -91,7 +93,9 @@ impl ServicesStayOff {
 
 impl Drop for ServicesStayOff {
     fn drop(&mut self) {
-        if self.written && let Err(error) = std::fs::remove_file(POLICY) {
+        if self.written
+            && let Err(error) = std::fs::remove_file(POLICY)
+        {
             say(&format!("remove {POLICY} by hand: {error}"));
         }
     }

@@ -1,0 +1,99 @@
+//! The job's way to the cluster: its address and the credentials for it, by the profile.
+
+use std::time::SystemTime;
+
+use docker::credentials::{Command, VariableNames};
+use docker::endpoint::Source;
+use docker::{Cluster, Credentials, Endpoint, Identity, Limits};
+use job::settings::CredentialSource;
+use job::{Failure, JobContext, Result};
+
+use crate::stage::Stage;
+use crate::state::JobDirectory;
+
+/// The cluster's address and credentials that were read, not yet checked.
+pub(crate) struct Access {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) credentials: Credentials,
+}
+
+impl Access {
+    /// Reads both from where the profile says they are. What is wrong with either is told at once.
+    pub(crate) async fn gather(stage: &Stage<'_>, job: &JobContext) -> Result<Self> {
+        match (endpoint(stage, job), credentials(stage, job).await) {
+            (Ok(endpoint), Ok(credentials)) => Ok(Self { endpoint, credentials }),
+            (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
+            (Err(endpoint), Err(credentials)) => Err(endpoint.and(credentials)),
+        }
+    }
+
+    /// Reads the credentials that prepare wrote into the job's directory.
+    pub(crate) fn prepared(
+        stage: &Stage<'_>,
+        job: &JobContext,
+        directory: &JobDirectory,
+    ) -> Result<Self> {
+        let certificates = directory.certificates();
+        if !certificates.is_dir() {
+            return Err(Failure::system(format!(
+                "the certificates in {} are gone",
+                certificates.display()
+            ))
+            .hint("run needs a prepare before it, and no cleanup in between: retry the job"));
+        }
+        let credentials = Credentials::from_directory(&certificates)?;
+        Ok(Self { endpoint: endpoint(stage, job)?, credentials })
+    }
+
+    /// The cluster, once the credentials have passed their checks; `warn` is given what their owner
+    /// should know.
+    pub(crate) fn cluster(&self, stage: &Stage<'_>, mut warn: impl FnMut(&str)) -> Result<Cluster> {
+        let notice = stage.profile.credentials.expiry_warning;
+        let checked = Identity::check(&self.credentials, SystemTime::now(), notice)?;
+        let found = self.endpoint.warning();
+        let warnings = found.iter().chain(self.credentials.warnings()).chain(&checked.warnings);
+        warnings.for_each(|words| warn(words));
+        let patience = stage.profile.cluster.connect_timeout;
+        let limits = Limits { connect: patience, check: patience, ..Limits::default() };
+        Ok(Cluster::new(self.endpoint.clone(), checked.identity, limits))
+    }
+}
+
+fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
+    let cluster = &stage.profile.cluster;
+    if let Some(endpoint) = &cluster.endpoint {
+        let words = format!(
+            "endpoint of [profile.{}.cluster] in {}",
+            stage.arguments.profile,
+            stage.settings_name()
+        );
+        return Endpoint::parse(endpoint, Source::Setting(words));
+    }
+    let name = &cluster.endpoint_variable;
+    match job.variable(name).filter(|value| !value.is_empty()) {
+        Some(address) => Endpoint::parse(&address, Source::Variable(name.clone())),
+        None => Err(docker::credentials::missing_variable(
+            name,
+            "the cluster's address, tcp://HOST:2376",
+        )),
+    }
+}
+
+async fn credentials(stage: &Stage<'_>, job: &JobContext) -> Result<Credentials> {
+    match &stage.profile.credentials.source {
+        CredentialSource::Variables { ca, cert, key } => {
+            let names =
+                VariableNames { ca: ca.clone(), certificate: cert.clone(), key: key.clone() };
+            Credentials::from_variables(&names, |name| job.variable(name))
+        }
+        CredentialSource::Directory(path) => Credentials::from_directory(path),
+        CredentialSource::Command { argv, timeout } => {
+            let (program, arguments) = argv.split_first().ok_or_else(|| {
+                Failure::system("the credentials command of the profile is empty")
+            })?;
+            let (program, arguments) = (program.clone(), arguments.to_vec());
+            let command = Command { program, arguments, timeout: *timeout };
+            Ok(Credentials::from_command(&command).await?.credentials)
+        }
+    }
+}

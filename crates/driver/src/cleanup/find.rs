@@ -1,0 +1,51 @@
+//! Which directory is this job's, with as little as possible to go by.
+//!
+//! The response file says it for certain. Without one, the working directory does: gitlab-runner
+//! runs every stage of an attempt in one directory, which prepare noted. Only then are the job's
+//! own variables believed.
+
+use std::path::PathBuf;
+
+use job::{Claims, Environment, Failure, JobKey, JobResponse, Result};
+
+use crate::state::{JobDirectory, StateDirectory};
+
+/// The directories of this job, of which there is one at most in each state directory. A job whose
+/// prepare never came so far as to make one has none there, but is still returned, for the sake of
+/// its processes and sources.
+pub(super) fn job_directories(
+    environment: &dyn Environment,
+    response: Option<&JobResponse>,
+    claims: &Claims,
+) -> Result<Vec<JobDirectory>> {
+    let states = StateDirectory::candidates(environment);
+    if let Some(key) = response.and_then(JobKey::of) {
+        return Ok(states.iter().map(|state| state.job(&key)).collect());
+    }
+    let noted = of_attempt(&states, environment);
+    if !noted.is_empty() {
+        return Ok(noted);
+    }
+    match claimed_key(claims) {
+        Some(key) => Ok(states.iter().map(|state| state.job(&key)).collect()),
+        None if states.iter().all(|state| state.all_jobs().is_empty()) => Ok(Vec::new()),
+        None => Err(Failure::system("cannot tell which job to clean up after").hint(
+            "JOB_RESPONSE_FILE is missing or unreadable: let gitlab-runner call this program",
+        )),
+    }
+}
+
+/// The jobs whose record names the directory in which this stage runs.
+fn of_attempt(states: &[StateDirectory], environment: &dyn Environment) -> Vec<JobDirectory> {
+    let here = [std::env::current_dir().ok(), environment.non_empty("TMPDIR").map(PathBuf::from)];
+    let is_here = |directory: &JobDirectory| {
+        directory.record().is_some_and(|record| here.contains(&Some(record.attempt_directory)))
+    };
+    states.iter().flat_map(StateDirectory::all_jobs).filter(is_here).collect()
+}
+
+/// The key by what the job says of itself.
+fn claimed_key(claims: &Claims) -> Option<JobKey> {
+    let id = claims.get("CI_JOB_ID")?.parse().ok().filter(|id| *id != 0)?;
+    Some(JobKey::new(claims.get("CI_SERVER_HOST").unwrap_or("gitlab"), id))
+}

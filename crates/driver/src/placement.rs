@@ -1,0 +1,5 @@
+//! Where a job's script runs: `host`, a process on the runner machine.
+
+mod host;
+
+pub(crate) use host::{HostPlace, MARK, gateway_address, script_environment};

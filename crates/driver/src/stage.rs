@@ -1,0 +1,88 @@
+//! The frame around every stage: harden, read, act, tell, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use job::settings::{DEFAULT_PATH, Settings};
+use job::{Blame, Ending, Environment, Failure, FailureCodes, ProcessEnvironment, Profile, Result};
+
+use crate::arguments::StageArguments;
+use crate::job_log::JobLog;
+use crate::{diagnostics, hardening};
+
+/// What a stage works with.
+pub(crate) struct Stage<'a> {
+    pub(crate) environment: &'a dyn Environment,
+    pub(crate) arguments: StageArguments,
+    pub(crate) profile: Profile,
+    pub(crate) log: JobLog,
+}
+
+impl<'a> Stage<'a> {
+    /// Reads the settings, which every stage but cleanup can't do without.
+    pub(crate) fn open(
+        environment: &'a dyn Environment,
+        arguments: StageArguments,
+        log: JobLog,
+    ) -> Result<Self> {
+        let settings = Settings::load(arguments.settings.as_deref())?;
+        start_diagnostics(&settings, log);
+        let profile = settings.profile(&arguments.profile)?;
+        Ok(Self { environment, arguments, profile, log })
+    }
+
+    /// The settings file, in the words by which a person finds it.
+    pub(crate) fn settings_name(&self) -> String {
+        match &self.arguments.settings {
+            Some(path) => path.display().to_string(),
+            None => DEFAULT_PATH.to_owned(),
+        }
+    }
+}
+
+/// Starts the operator's diagnostics; a failure to is worth a line, no more.
+pub(crate) fn start_diagnostics(settings: &Settings, log: JobLog) {
+    if let Err(words) = diagnostics::start(&settings.diagnostics) {
+        log.warning(words);
+    }
+}
+
+/// The whole life of a stage's process: `act` is given the parsed command line, and whatever it
+/// returns becomes lines in the job log and the exit code.
+pub(crate) fn main<A: Parser>(
+    log: JobLog,
+    act: impl FnOnce(&dyn Environment, A) -> Result<Ending>,
+) -> ExitCode {
+    hardening::keep_secrets_in_memory();
+    let environment = ProcessEnvironment;
+    let codes = FailureCodes::read(&environment);
+    let ending = parse(log).and_then(|arguments| match arguments {
+        Some(arguments) => act(&environment, arguments),
+        None => Ok(Ending::Success),
+    });
+    ExitCode::from(codes.exit_code(&ending.unwrap_or_else(|failure| {
+        log.failure(&failure);
+        Ending::Failed(failure.blame())
+    })))
+}
+
+/// The command line; `None` when it only asked for help or the version, which are then printed.
+pub(crate) fn parse<A: Parser>(log: JobLog) -> Result<Option<A>> {
+    match A::try_parse() {
+        Ok(arguments) => Ok(Some(arguments)),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
+        {
+            log.line(error.to_string().trim_end());
+            Ok(None)
+        }
+        Err(error) => {
+            let words = error.to_string();
+            let first = words.lines().next().unwrap_or_default();
+            let first = first.trim_start_matches("error: ").to_owned();
+            Err(Failure::new(Blame::System, format!("wrong arguments: {first}"))
+                .hint("correct the *_args of [runners.custom] in gitlab-runner's config.toml"))
+        }
+    }
+}

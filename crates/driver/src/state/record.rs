@@ -1,0 +1,40 @@
+//! `job.json`: what prepare tells the stages after it.
+//!
+//! An aid, not the truth: everything in it but the attempt directory also follows from the job's
+//! key and profile. It lets cleanup find the job's things with the settings broken and the
+//! environment missing. It never holds a secret.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+/// What prepare tells the stages after it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct JobRecord {
+    /// The job's key, by which its processes are marked.
+    pub(crate) key: String,
+    /// gitlab-runner's directory for this attempt: the working directory of every stage.
+    pub(crate) attempt_directory: PathBuf,
+    /// The directory in which the job's sources are.
+    pub(crate) builds_directory: PathBuf,
+    /// Whether that directory goes with the job.
+    pub(crate) remove_builds_directory: bool,
+}
+
+impl JobRecord {
+    /// Reads the record at `path`; nothing when it is absent or broken.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    /// Writes it at `path`, whole or not at all.
+    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let mut file = NamedTempFile::new_in(directory)?;
+        serde_json::to_writer(&mut file, self)?;
+        file.persist(path)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! The example project as a job sees it: its files, its variables, its two deploy jobs.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use play::{Image, Job, Service, Sources, Variable};
+use testkit::pki::Identity;
+
+/// The directory of the example project.
+pub fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join("whoami")
+}
+
+/// The four variables that a project has in GitLab.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// `DOCKER_SWARM_MASTER`.
+    pub endpoint: String,
+    /// What the other three hold.
+    pub identity: Identity,
+}
+
+impl Credentials {
+    /// The variables for this manager and client.
+    pub fn new(endpoint: &str, identity: Identity) -> Self {
+        Self { endpoint: endpoint.to_owned(), identity }
+    }
+
+    /// The job with these variables added.
+    pub fn give(&self, job: Job) -> Job {
+        job.variable(Variable::new("DOCKER_SWARM_MASTER", &self.endpoint))
+            .variable(Variable::new("DOCKER_MACHINE_CA", &self.identity.ca))
+            .variable(Variable::new("DOCKER_MACHINE_CLIENT_CERT", &self.identity.cert))
+            .variable(Variable::new("DOCKER_MACHINE_CLIENT_KEY", &self.identity.key))
+    }
+}
+
+/// A job of the example project that has no script yet.
+pub(crate) fn job(name: &str) -> Job {
+    let mut job = Job::new(name).sources(Sources::WorkingTree(example()));
+    job.id = next_id();
+    job.variable(Variable::new("DOCKER_DRIVER", "overlay2"))
+        .variable(Variable::new("DOCKER_TLS_CERTDIR", ""))
+        .image("docker:19.03.0")
+        .service(Service {
+            image: Image { name: "docker:19.03.0-dind".to_owned(), ..Image::default() },
+            ..Service::default()
+        })
+}
+
+/// The article's script, unchanged.
+pub const ARTICLE: [&str; 9] = [
+    r#"export DOCKER_TLS_VERIFY="1""#,
+    r#"export DOCKER_HOST="$DOCKER_SWARM_MASTER""#,
+    r#"export DOCKER_CERT_PATH="certs""#,
+    "mkdir $DOCKER_CERT_PATH",
+    r#"echo "$DOCKER_MACHINE_CA" > $DOCKER_CERT_PATH/ca.pem"#,
+    r#"echo "$DOCKER_MACHINE_CLIENT_CERT" > $DOCKER_CERT_PATH/cert.pem"#,
+    r#"echo "$DOCKER_MACHINE_CLIENT_KEY" > $DOCKER_CERT_PATH/key.pem"#,
+    "docker stack deploy -c production.yml whoami",
+    "rm -rf $DOCKER_CERT_PATH",
+];
+
+/// The article's script with swarm-executor.
+pub const SHORT: [&str; 1] = ["docker stack deploy -c production.yml whoami"];
+
+/// An id that no other job on this machine has: tests run in many processes at once.
+fn next_id() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    u64::from(std::process::id()) * 1000 + COUNT.fetch_add(1, Ordering::Relaxed)
+}
