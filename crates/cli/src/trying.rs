@@ -106,7 +106,8 @@ fn describe(command: &Try, plan: Plan, given: Vec<Variable>) -> Job {
     job.git = Git {
         ref_name: checkout.branch,
         sha: checkout.sha,
-        repo_url: format!("file://{}", checkout.dir.display()),
+        // A host that no GitLab has, so that nothing of this job is taken for a real one's.
+        repo_url: format!("https://try.invalid/{}.git", job.project.full_path),
         ..Git::default()
     };
     job

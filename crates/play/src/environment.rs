@@ -39,14 +39,14 @@ impl Place {
 pub(crate) fn all(runner: &Runner, job: &Job, place: &Place) -> Variables {
     let protocol = runner.protocol;
     let mut list = before_job(runner, job, place);
-    list.extend(job_variables(job));
+    list.extend(job_variables(runner, job));
     list.extend(after_job(protocol, place));
     Variables::new(list, protocol, &place.temp_dir()).expanded()
 }
 
 /// What GitLab itself sends with the job: predefined ones, then the job's own.
-pub(crate) fn job_variables(job: &Job) -> Vec<Variable> {
-    let mut list = predefined(job);
+pub(crate) fn job_variables(runner: &Runner, job: &Job) -> Vec<Variable> {
+    let mut list = predefined(runner, job);
     list.extend(job.variables.iter().cloned());
     list
 }
@@ -85,9 +85,9 @@ fn after_job(protocol: Protocol, place: &Place) -> Vec<Variable> {
     list
 }
 
-fn predefined(job: &Job) -> Vec<Variable> {
+fn predefined(runner: &Runner, job: &Job) -> Vec<Variable> {
     let (project, git) = (&job.project, &job.git);
-    let server = "gitlab.example.com";
+    let server = host(&git.repo_url);
     let project_url = format!("https://{server}/{}", project.full_path);
     let plain = [
         ("CI_PIPELINE_ID", job.pipeline_id.to_string()),
@@ -126,6 +126,9 @@ fn predefined(job: &Job) -> Vec<Variable> {
         ("CI_COMMIT_REF_SLUG", slug(&git.ref_name)),
         ("CI_COMMIT_REF_PROTECTED", git.protected.to_string()),
         (if git.is_tag { "CI_COMMIT_TAG" } else { "CI_COMMIT_BRANCH" }, git.ref_name.clone()),
+        ("CI_RUNNER_ID", runner.id.to_string()),
+        ("CI_RUNNER_DESCRIPTION", runner.name.clone()),
+        ("CI_RUNNER_TAGS", "[]".to_owned()),
         ("GITLAB_USER_ID", job.user_id.to_string()),
     ];
     let mut list: Vec<Variable> =
@@ -134,6 +137,14 @@ fn predefined(job: &Job) -> Vec<Variable> {
     list.push(Variable::secret("CI_REGISTRY_PASSWORD", &job.token));
     list.push(Variable::new("CI_REPOSITORY_URL", &git.repo_url).private());
     list
+}
+
+/// The GitLab instance that a repository's URL belongs to.
+fn host(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = after_scheme.split('/').next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.split(':').next().unwrap_or_default()
 }
 
 fn root(path: &str) -> &str {

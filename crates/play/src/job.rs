@@ -82,7 +82,8 @@ pub struct Git {
     pub sha: String,
     /// Its predecessor on the branch.
     pub before_sha: String,
-    /// Where to clone from, with credentials in real life.
+    /// Where the project is in GitLab, with credentials in real life. Its host is
+    /// `CI_SERVER_HOST`; what is really cloned, [`Sources`] says.
     pub repo_url: String,
 }
 

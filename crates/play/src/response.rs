@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::environment::{self, Place};
-use crate::{Image, Job, Runner, Service, Sources};
+use crate::{Image, Job, Runner, Service};
 
 pub(crate) fn encode(runner: &Runner, job: &Job) -> Value {
     let modern = runner.protocol.is_modern();
@@ -19,7 +19,7 @@ pub(crate) fn encode(runner: &Runner, job: &Job) -> Value {
         "job_info": job_info(job, modern),
         "git_info": git_info(job, modern),
         "runner_info": { "timeout": job.timeout.as_secs() },
-        "variables": environment::job_variables(job),
+        "variables": environment::job_variables(runner, job),
         "steps": steps(job),
         "image": names.image(job.image.as_ref().unwrap_or(&Image::default())),
         "services": job.services.iter().map(|service| names.service(service)).collect::<Vec<_>>(),
@@ -66,10 +66,7 @@ fn job_info(job: &Job, modern: bool) -> Value {
 fn git_info(job: &Job, modern: bool) -> Value {
     let git = &job.git;
     let mut info = json!({
-        "repo_url": match &job.sources {
-            Sources::Clone { url } => url,
-            _ => &git.repo_url,
-        },
+        "repo_url": git.repo_url,
         "ref": git.ref_name,
         "sha": git.sha,
         "before_sha": git.before_sha,

@@ -71,6 +71,8 @@ pub struct Runner {
     pub run: Exec,
     /// `cleanup_exec`; optional.
     pub cleanup: Option<Exec>,
+    /// GitLab's number of the runner.
+    pub id: u64,
     /// The runner's description.
     pub name: String,
     /// The runner's authentication token; its first characters become directory names.
@@ -114,6 +116,7 @@ impl Runner {
             prepare: None,
             run,
             cleanup: None,
+            id: 9,
             name: "played".to_owned(),
             token: "pl4yed-token".to_owned(),
             builds_dir: None,

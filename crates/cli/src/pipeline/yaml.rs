@@ -215,7 +215,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// A key: `on`, `1` and `null` are names like any other.
+/// A key. What YAML 1.1 takes for a number or a truth value is its text, as in GitLab: `on` is `true`.
 struct Key(String);
 
 impl<'de> Deserialize<'de> for Key {

@@ -62,6 +62,16 @@ async fn what_the_old_protocol_did_not_have_is_absent() {
 }
 
 #[tokio::test]
+async fn the_server_is_the_one_that_the_repository_lies_on() {
+    let world = World::new();
+    let mut job = Job::new("build");
+    "https://gitlab-ci-token:x@git.example.org:8443/group/app.git"
+        .clone_into(&mut job.git.repo_url);
+    let seen = environment(&world, world.runner(), &job).await;
+    assert_eq!(value(&seen, "CUSTOM_ENV_CI_SERVER_HOST"), Some("git.example.org"));
+}
+
+#[tokio::test]
 async fn the_temporary_directory_is_private_and_where_the_process_is() {
     let world = World::new();
     world.driver("prepare", r#"pwd > "$WORLD/pwd"; stat -c %a . response.json > "$WORLD/modes"; echo "$TMPDIR" > "$WORLD/tmpdir""#);
