@@ -1,7 +1,24 @@
+use http::Response;
 use job::Blame;
+use rustls::version::TLS13;
 
 use super::*;
-use crate::mint::endpoint;
+use crate::mint::{Authority, endpoint, identity};
+use crate::transport::tests::server::{Server, config};
+use crate::transport::{Body, full};
+
+/// A cluster that answers every path in the same way.
+async fn answering(status: u16, body: &'static str) -> (Cluster, Server) {
+    let ca = Authority::new("ca");
+    let config = config(&ca.server(&["127.0.0.1"]), &ca, &[&TLS13]);
+    let server = Server::http(config, move |request| async move {
+        let body: Body = full(body.replace("PATH", request.uri().path()));
+        Response::builder().status(status).header("Api-Version", "1.41").body(body).unwrap()
+    })
+    .await;
+    let endpoint = endpoint(&server.address.to_string());
+    (Cluster::new(endpoint, identity(&ca, &ca.client()), Limits::default()), server)
+}
 
 fn judge(info: &str) -> Result<ClusterFacts> {
     let info = Info::parse(info.as_bytes()).unwrap();
@@ -78,4 +95,53 @@ fn versions_are_compared_as_numbers() {
     assert!(ApiVersion::parse("1.9") < ApiVersion::parse("1.41"));
     assert_eq!(ApiVersion::parse("1"), None);
     assert_eq!(ApiVersion::parse("1.x"), None);
+}
+
+const MANAGER: &str = r#"{"ServerVersion": "PATH", "Version": "PATH", "Swarm": {
+    "LocalNodeState": "active", "ControlAvailable": true, "Nodes": 1, "Managers": 1,
+    "Cluster": {"ID": "swarm-id"}}}"#;
+
+#[tokio::test]
+async fn the_check_is_one_request_and_settles_the_version_that_bollard_asks_for() {
+    let (cluster, server) = answering(200, MANAGER).await;
+    let docker = cluster.docker().unwrap();
+    let before = docker.version().await.unwrap().version;
+    assert_eq!(before.as_deref(), Some("/version"));
+    let facts = cluster.check().await.unwrap();
+    assert_eq!((facts.engine_version.as_str(), facts.workers), ("/info", 0));
+    let after = docker.version().await.unwrap().version;
+    assert_eq!(after.as_deref(), Some("/v1.41/version"));
+    assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn an_engine_that_refuses_to_say_is_quoted() {
+    let (cluster, _server) =
+        answering(403, r#"{"message": "authorization denied by plugin"}"#).await;
+    let told = cluster.check().await.unwrap_err().render();
+    assert!(
+        told.ends_with("answers 403 Forbidden to GET /info: authorization denied by plugin"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_engine_is_told() {
+    let (cluster, _server) = answering(200, "<html>").await;
+    let told = cluster.check().await.unwrap_err().render();
+    assert!(told.contains("answers, but not as a Docker Engine does: "), "{told}");
+}
+
+#[tokio::test]
+async fn the_check_ends_in_time_even_when_the_answer_does_not() {
+    let ca = Authority::new("ca");
+    let config = config(&ca.server(&["127.0.0.1"]), &ca, &[&TLS13]);
+    let server = Server::http(config, |_| std::future::pending()).await;
+    let check = Duration::from_millis(50);
+    let limits = Limits { check, ..Limits::default() };
+    let endpoint = endpoint(&server.address.to_string());
+    let failure =
+        Cluster::new(endpoint, identity(&ca, &ca.client()), limits).check().await.unwrap_err();
+    assert_eq!(failure.blame(), Blame::System);
+    assert!(failure.to_string().ends_with("gave no complete answer within 50ms"), "{failure}");
 }

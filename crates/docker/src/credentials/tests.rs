@@ -58,6 +58,17 @@ fn everything_wrong_with_the_variables_is_told_at_once() {
 }
 
 #[test]
+fn a_missing_variable_is_told_with_what_it_holds_and_where_to_add_it() {
+    let failure = missing_variable("DOCKER_SWARM_MASTER", "the cluster's address");
+    assert_eq!(failure.blame(), Blame::Job);
+    assert_eq!(
+        failure.to_string(),
+        "the variable DOCKER_SWARM_MASTER (the cluster's address) is missing"
+    );
+    assert_eq!(failure.hints(), variables::WHERE_TO_ADD);
+}
+
+#[test]
 fn neither_errors_nor_debug_output_hold_any_of_the_key() {
     let (ca, client) = minted();
     let key = client.key_text.expose_secret();

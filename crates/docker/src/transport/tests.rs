@@ -2,4 +2,4 @@
 
 mod faults;
 mod relay;
-mod server;
+pub(crate) mod server;

@@ -19,7 +19,7 @@ use crate::mint::{Authority, Pair};
 use crate::transport::Body;
 
 /// The server's own configuration: what it presents, and whom it lets in.
-pub(super) fn config(
+pub(crate) fn config(
     server: &Pair,
     clients: &Authority,
     versions: &[&'static SupportedProtocolVersion],
@@ -37,14 +37,14 @@ pub(super) fn config(
 }
 
 /// A server and how many connections it has accepted.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     accepted: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Hands every connection whose handshake succeeds to `serve`.
-    pub(super) async fn start<F>(
+    pub(crate) async fn start<F>(
         config: ServerConfig,
         serve: impl Fn(tokio_rustls::server::TlsStream<TcpStream>) -> F + Send + Sync + 'static,
     ) -> Self
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// Serves HTTP/1.1.
-    pub(super) async fn http<F>(
+    pub(crate) async fn http<F>(
         config: ServerConfig,
         answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     ) -> Self
@@ -90,7 +90,7 @@ impl Server {
         .await
     }
 
-    pub(super) fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 }
