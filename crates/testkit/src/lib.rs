@@ -9,6 +9,7 @@
 //! `busybox-static`, `openssl` and `util-linux`. Nothing touches an engine that already runs on
 //! the machine.
 
+pub mod coordinator;
 pub mod images;
 pub mod nodes;
 pub mod pki;

@@ -1,0 +1,177 @@
+//! GitLab's side of a real gitlab-runner, played in this process on loopback.
+//!
+//! Owns the part of GitLab's runner API that `gitlab-runner run` and its artifact helpers call,
+//! as the caller sees it
+//! (<https://gitlab.com/gitlab-org/gitlab-runner/-/blob/v18.0.0/network/gitlab.go>): handing out
+//! jobs, taking their log, their artifacts and their end, and telling of a cancel. A job is
+//! described by a [`JobSpec`]; its [`JobHandle`] says how it went.
+//!
+//! It refuses to be a GitLab: there is one runner, there are no pipelines, and nothing is checked
+//! that gitlab-runner doesn't depend on. What it answers is the same for 14.7 and 19.x, because
+//! GitLab itself looks at what the runner says it can do, never at its version.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use testkit::coordinator::{Coordinator, JobSpec, State};
+//!
+//! # async fn example() -> job::Result<()> {
+//! let coordinator = Coordinator::start().await?;
+//! // … start a gitlab-runner with `coordinator.url()` and `coordinator.token()`
+//! let deploy = coordinator.submit(JobSpec::new("deploy").script(["docker info"]));
+//! let end = deploy.finished(Duration::from_mins(1)).await?;
+//! assert_eq!(end.state, State::Success);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod gitlab_runner;
+
+mod answer;
+mod api;
+mod handle;
+mod progress;
+mod spec;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use job::{Failure, Result};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+pub use handle::{Finished, JobHandle};
+pub use progress::{Artifact, State};
+pub use spec::{Cache, JobSpec, Service, Sources, Variable};
+
+use progress::Progress;
+
+/// A GitLab with one runner. It serves until dropped.
+pub struct Coordinator {
+    desk: Arc<Desk>,
+    _server: AbortOnDropHandle<()>,
+}
+
+/// What every connection shares: the runner's token and the jobs.
+struct Desk {
+    port: u16,
+    token: String,
+    jobs: Mutex<BTreeMap<u64, Arc<Job>>>,
+    queue: mpsc::UnboundedSender<Arc<Job>>,
+    waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Arc<Job>>>,
+}
+
+/// One job, from its submission on.
+struct Job {
+    id: u64,
+    token: String,
+    spec: JobSpec,
+    progress: watch::Sender<Progress>,
+}
+
+impl Coordinator {
+    /// Starts to serve on a free port of loopback.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub async fn start() -> Result<Self> {
+        let cannot = |error| Failure::system("cannot listen on loopback").caused_by(error);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(cannot)?;
+        let desk = Arc::new(Desk::new(listener.local_addr().map_err(cannot)?.port()));
+        let server = tokio::spawn(serve(listener, Arc::clone(&desk)));
+        Ok(Self { desk, _server: AbortOnDropHandle::new(server) })
+    }
+
+    /// What a runner's `config.toml` takes as `url`, and a job sees as `CI_SERVER_URL`.
+    pub fn url(&self) -> String {
+        self.desk.url()
+    }
+
+    /// The runner's authentication token, different for each coordinator alive on this machine.
+    pub fn token(&self) -> &str {
+        &self.desk.token
+    }
+
+    /// Queues a job for the runner.
+    pub fn submit(&self, spec: JobSpec) -> JobHandle {
+        JobHandle::new(self.desk.submit(spec))
+    }
+}
+
+impl Desk {
+    fn new(port: u16) -> Self {
+        let (queue, waiting) = mpsc::unbounded_channel();
+        // gitlab-runner names directories by the first eight characters.
+        let token = format!("{port:05}-played-runner");
+        let waiting = tokio::sync::Mutex::new(waiting);
+        Self { port, token, jobs: Mutex::default(), queue, waiting }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    fn submit(&self, spec: JobSpec) -> Arc<Job> {
+        let mut jobs = self.jobs();
+        // Unique among the coordinators alive on this machine, as ids are on one GitLab.
+        let id = u64::from(self.port) * 1000 + jobs.len() as u64;
+        let token = format!("played-job-{id}");
+        let job = Arc::new(Job { id, token, spec, progress: watch::Sender::default() });
+        jobs.insert(id, Arc::clone(&job));
+        // The receiver lives as long as the desk does.
+        let _ = self.queue.send(Arc::clone(&job));
+        job
+    }
+
+    fn job(&self, id: u64) -> Option<Arc<Job>> {
+        self.jobs().get(&id).cloned()
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Job>>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the next job that is still wanted; waits while there is none.
+    async fn next_job(&self) -> Option<Arc<Job>> {
+        let mut waiting = self.waiting.lock().await;
+        loop {
+            let job = waiting.recv().await?;
+            if job.progress.borrow().state == State::Pending {
+                return Some(job);
+            }
+        }
+    }
+}
+
+/// Serves until dropped; connections end with it.
+async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve_connection(stream, Arc::clone(&desk)));
+                }
+                Err(error) => tracing::warn!(%error, "cannot accept a connection"),
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, desk: Arc<Desk>) {
+    let service = service_fn(|request| {
+        let desk = Arc::clone(&desk);
+        async move { Ok::<_, std::convert::Infallible>(api::answer(&desk, request).await) }
+    });
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
+    {
+        tracing::debug!(%error, "a connection of the runner broke");
+    }
+}
