@@ -86,6 +86,8 @@ impl Real {
             .arg(directory.path())
             .envs(&executor.environment)
             .env("PATH", self.path_of_jobs())
+            // A killed runner leaves the directories of its jobs behind, with tokens in them.
+            .env("TMPDIR", directory.path())
             .stdin(std::process::Stdio::null())
             .stdout(log.try_clone().map_err(cannot)?)
             .stderr(log)
