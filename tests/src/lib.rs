@@ -16,8 +16,8 @@ use testkit::images::WHOAMI_PORT;
 use testkit::nodes::SwarmHandle;
 use testkit::wait::{Seen, until};
 
-pub use machine::{Left, left_by};
-pub use project::{ARTICLE, Credentials, SHORT, example};
+pub use machine::{Left, left_by, left_by_id};
+pub use project::{ARTICLE, Credentials, Repository, SHORT, example};
 
 /// Both ends of the range of gitlab-runner versions.
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::V14_7, Protocol::V19];

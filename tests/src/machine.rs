@@ -20,7 +20,12 @@ pub struct Left {
 
 /// Looks for everything that belongs to `job`.
 pub fn left_by(job: &Job) -> Left {
-    let ending = format!("-{}", job.id);
+    left_by_id(job.id)
+}
+
+/// Looks for everything that belongs to the job of this id.
+pub fn left_by_id(id: u64) -> Left {
+    let ending = format!("-{id}");
     let entries = PLACES.iter().filter_map(|place| fs::read_dir(place).ok()).flatten();
     let directories = entries
         .filter_map(Result::ok)

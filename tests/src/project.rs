@@ -1,9 +1,13 @@
 //! The example project as a job sees it: its files, its variables, its two deploy jobs.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fs, io};
 
+use job::{Failure, Result};
 use play::{Image, Job, Service, Sources, Variable};
+use tempfile::TempDir;
 use testkit::pki::Identity;
 
 /// The directory of the example project.
@@ -33,6 +37,71 @@ impl Credentials {
             .variable(Variable::new("DOCKER_MACHINE_CLIENT_CERT", &self.identity.cert))
             .variable(Variable::new("DOCKER_MACHINE_CLIENT_KEY", &self.identity.key))
     }
+}
+
+/// The example project as a git repository to clone.
+#[derive(Debug)]
+pub struct Repository {
+    directory: TempDir,
+    commit: String,
+}
+
+impl Repository {
+    /// Makes one with a single commit.
+    ///
+    /// # Errors
+    /// git fails, or the disk is full.
+    pub fn new() -> Result<Self> {
+        let make = || {
+            let directory = TempDir::with_prefix("whoami-")?;
+            for file in [".gitlab-ci.yml", "production.yml"] {
+                fs::copy(example().join(file), directory.path().join(file))?;
+            }
+            let git = |arguments: &[&str]| git(directory.path(), arguments);
+            git(&["init", "--quiet", "--initial-branch", BRANCH])?;
+            git(&["add", "--all"])?;
+            git(&[
+                "-c",
+                "user.name=n",
+                "-c",
+                "user.email=e@x",
+                "commit",
+                "--quiet",
+                "-m",
+                "whoami",
+            ])?;
+            let commit = git(&["rev-parse", "HEAD"])?;
+            Ok(Self { directory, commit })
+        };
+        make().map_err(|error: io::Error| {
+            Failure::system("cannot make a repository").caused_by(error)
+        })
+    }
+
+    /// Where to clone it from.
+    pub fn url(&self) -> String {
+        format!("file://{}", self.directory.path().display())
+    }
+
+    /// Its one branch.
+    pub fn branch(&self) -> &'static str {
+        BRANCH
+    }
+
+    /// Its one commit.
+    pub fn commit(&self) -> &str {
+        &self.commit
+    }
+}
+
+const BRANCH: &str = "master";
+
+fn git(directory: &Path, arguments: &[&str]) -> io::Result<String> {
+    let output = Command::new("git").arg("-C").arg(directory).args(arguments).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// A job of the example project that has no script yet.

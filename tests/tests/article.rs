@@ -9,7 +9,6 @@ use scenarios::{ARTICLE, Left, PROTOCOLS, SHORT, Scenario, left_by, runner};
 async fn the_articles_job_succeeds_in_both_forms_with_both_protocols() -> Result<()> {
     let scenario = Scenario::new()?;
     let manager = scenario.swarm.manager();
-    manager.docker(&["network", "create", "--driver", "overlay", "flix"]).await?;
     for protocol in PROTOCOLS {
         for script in [ARTICLE.as_slice(), SHORT.as_slice()] {
             let job = scenario.job("docker deploy").script(script.iter().copied());

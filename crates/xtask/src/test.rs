@@ -5,6 +5,7 @@
 
 use clap::Args;
 use job::{Failure, Result};
+use testkit::coordinator::gitlab_runner::Real;
 use testkit::images;
 use testkit::nodes::{Swarm, SwarmOptions, VARIABLE};
 
@@ -35,6 +36,10 @@ async fn on_a_swarm(filter: Option<&str>) -> Result<()> {
     let options = SwarmOptions { lone_engines: 1, ..SwarmOptions::default() };
     let swarm = Swarm::start(options).await?;
     swarm.load(&images::all().await?).await?;
+    swarm.manager().docker(&["network", "create", "--driver", "overlay", "flix"]).await?;
+    if Real::on_path().await?.is_none() {
+        say("no gitlab-runner is on PATH: the scenarios with a real one are SKIPPED");
+    }
     let description = swarm.description();
     let filter = filter.map(str::to_owned);
     let tests = tokio::task::spawn_blocking(move || {
