@@ -17,7 +17,7 @@ use std::path::Path;
 use job::{ExposeSecret, Failure, Result};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
-pub use self::wipe::{Wiped, wipe, wipe_inside};
+pub use self::wipe::{Wiped, wipe, wipe_files_inside, wipe_inside};
 
 use crate::credentials::{Credentials, Part};
 

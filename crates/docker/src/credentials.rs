@@ -19,7 +19,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::pem::{self, Flaw, PrivateKey};
 
-pub use self::command::{Command, Supplied};
+pub use self::command::Command;
 pub use self::variables::{VariableNames, missing_variable};
 
 /// Read and well-formed credentials. `Debug` shows no key.
@@ -174,7 +174,6 @@ impl Origin {
         if flaws.iter().any(|(_, flaw)| matches!(flaw, Flaw::Missing | Flaw::Empty)) {
             hints.extend(self.where_to_add());
         }
-        hints.dedup();
         let failure = Failure::new(self.blame(), lines.join("\n"));
         hints.into_iter().fold(failure, Failure::hint)
     }

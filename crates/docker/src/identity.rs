@@ -109,6 +109,7 @@ impl Check<'_> {
         }
         if unusable.len() == self.credentials.ca().len() {
             self.errors.append(&mut unusable);
+            self.hints.push(format!("put the CA that signs the cluster's certificates today into {name}, or set this machine's clock"));
         } else {
             self.warnings.append(&mut unusable);
         }
@@ -122,7 +123,10 @@ impl Check<'_> {
             self.signature(&certificate, intermediates);
         } else {
             let name = self.name_of(Part::Certificate);
-            self.errors.push(format!("{name} holds a certificate that cannot be read"));
+            self.error(
+                format!("{name} holds a certificate that cannot be read"),
+                "issue a new client certificate, of X.509",
+            );
         }
     }
 
@@ -208,7 +212,10 @@ impl Check<'_> {
         let (usable, _) = roots.add_parsable_certificates(self.credentials.ca().iter().cloned());
         if usable == 0 {
             let name = self.name_of(Part::Ca);
-            self.errors.push(format!("{name} holds no certificate that can serve as a CA"));
+            self.error(
+                format!("{name} holds no certificate that can serve as a CA"),
+                "it must hold the CA that signed the manager's certificate: ca.pem",
+            );
             return None;
         }
         // Not `with_client_auth_cert`: that refuses client certificates of X.509 version 1, as

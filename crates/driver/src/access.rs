@@ -1,6 +1,6 @@
 //! The job's way to the cluster: its address and the credentials for it, by the profile.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use docker::credentials::{Command, VariableNames};
 use docker::endpoint::Source;
@@ -10,6 +10,9 @@ use job::{Failure, JobContext, Result};
 
 use crate::stage::Stage;
 use crate::state::JobDirectory;
+
+/// By how much the check of the cluster outlasts a connection, which can tell better what is wrong.
+const HANDICAP: Duration = Duration::from_millis(200);
 
 /// The cluster's address and credentials that were read, not yet checked.
 pub(crate) struct Access {
@@ -54,7 +57,8 @@ impl Access {
         let warnings = found.iter().chain(self.credentials.warnings()).chain(&checked.warnings);
         warnings.for_each(|words| warn(words));
         let patience = stage.profile.cluster.connect_timeout;
-        let limits = Limits { connect: patience, check: patience, ..Limits::default() };
+        let check = patience + HANDICAP;
+        let limits = Limits { connect: patience, check, ..Limits::default() };
         Ok(Cluster::new(self.endpoint.clone(), checked.identity, limits))
     }
 }
@@ -70,7 +74,7 @@ fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
         return Endpoint::parse(endpoint, Source::Setting(words));
     }
     let name = &cluster.endpoint_variable;
-    match job.variable(name).filter(|value| !value.is_empty()) {
+    match job.variable(name) {
         Some(address) => Endpoint::parse(&address, Source::Variable(name.clone())),
         None => Err(docker::credentials::missing_variable(
             name,
@@ -93,7 +97,7 @@ async fn credentials(stage: &Stage<'_>, job: &JobContext) -> Result<Credentials>
             })?;
             let (program, arguments) = (program.clone(), arguments.to_vec());
             let command = Command { program, arguments, timeout: *timeout };
-            Ok(Credentials::from_command(&command).await?.credentials)
+            Credentials::from_command(&command).await
         }
     }
 }

@@ -201,6 +201,20 @@ fn the_build_directory_itself_may_hold_the_certificates_and_stays() {
 }
 
 #[test]
+fn where_every_file_is_a_secret_all_files_go_and_directories_stay() {
+    let scene = Scene::new();
+    let certs = scene.build.join("certs");
+    fs::write(certs.join("DEPLOY_KEY"), "secret").unwrap();
+    symlink(scene.outside.join("ca.pem"), certs.join("link")).unwrap();
+    fs::create_dir(certs.join("git-template")).unwrap();
+    assert_eq!(wipe_files_inside(&scene.build, &certs).unwrap(), Wiped::Something);
+    let left: Vec<_> = fs::read_dir(&certs).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left, [certs.join("git-template")]);
+    assert!(Scene::is_untouched(&scene.outside));
+    assert_eq!(wipe_files_inside(&scene.build, &scene.outside).unwrap(), Wiped::Outside);
+}
+
+#[test]
 fn what_is_no_directory_is_nothing_to_wipe() {
     let scene = Scene::new();
     assert_eq!(scene.wipe("certs/key.pem"), Wiped::Nothing);

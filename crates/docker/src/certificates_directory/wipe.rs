@@ -58,6 +58,22 @@ pub fn wipe(directory: &Path) -> Result<Wiped> {
 /// # Errors
 /// The system's, with everything that could not be wiped.
 pub fn wipe_inside(root: &Path, path: &Path) -> Result<Wiped> {
+    wipe_names_inside(root, path, |_| Ok(Part::ALL.map(|part| part.file_name().into()).into()))
+}
+
+/// Like [`wipe_inside`], for a directory in which every file is a secret; directories in it stay.
+///
+/// # Errors
+/// The system's, with everything that could not be wiped.
+pub fn wipe_files_inside(root: &Path, path: &Path) -> Result<Wiped> {
+    wipe_names_inside(root, path, files_in)
+}
+
+fn wipe_names_inside(
+    root: &Path,
+    path: &Path,
+    names: impl FnOnce(&OwnedFd) -> io::Result<Vec<PathBuf>>,
+) -> Result<Wiped> {
     let Some(inside) = relative_to(root, path) else { return Ok(Wiped::Outside) };
     let opened = match open_beneath(root, &inside) {
         Ok(opened) => opened,
@@ -65,8 +81,10 @@ pub fn wipe_inside(root: &Path, path: &Path) -> Result<Wiped> {
         Err(Errno::XDEV | Errno::LOOP) => return Ok(Wiped::Outside),
         Err(error) => return Err(cannot_wipe(&root.join(inside), &[error.to_string()])),
     };
-    let names = Part::ALL.map(|part| Path::new(part.file_name()));
-    let mut troubles = wipe_files(&opened, names);
+    let mut troubles = match names(&opened) {
+        Ok(names) => wipe_files(&opened, names.iter().map(PathBuf::as_path)),
+        Err(error) => vec![error.to_string()],
+    };
     if let Err(error) = remove_if_empty(root, &inside) {
         troubles.push(error.to_string());
     }
@@ -121,6 +139,16 @@ fn names_in(directory: &OwnedFd) -> io::Result<Vec<PathBuf>> {
             names.push(PathBuf::from(name));
         }
     }
+    Ok(names)
+}
+
+/// What has gone meanwhile counts as no file.
+fn files_in(directory: &OwnedFd) -> io::Result<Vec<PathBuf>> {
+    let mut names = names_in(directory)?;
+    names.retain(|name| {
+        let found = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
+        found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode) != FileType::Directory)
+    });
     Ok(names)
 }
 

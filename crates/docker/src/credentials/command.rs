@@ -1,8 +1,9 @@
 //! Credentials from a command on the runner machine: the seam for any secret store.
 //!
-//! The command prints one JSON object, `{"ca": "…", "cert": "…", "key": "…"}` and, if it likes,
-//! `"endpoint": "tcp://…"`. No shell is involved. What it prints is never shown, not even in part;
-//! of its standard error the last line is.
+//! The command prints one JSON object, `{"ca": "…", "cert": "…", "key": "…"}`; other keys are left
+//! unread. It inherits this process's environment, `JOB_RESPONSE_FILE` with it, and so can tell
+//! which job asks. No shell is involved. What it prints is never shown, not even in part; of its
+//! standard error the last line is.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -34,21 +35,11 @@ pub struct Command {
     pub timeout: Duration,
 }
 
-/// What a command supplied.
-#[derive(Debug)]
-pub struct Supplied {
-    /// The credentials.
-    pub credentials: Credentials,
-    /// The cluster's address, if the command chose to say it.
-    pub endpoint: Option<String>,
-}
-
 #[derive(Deserialize)]
 struct Printed {
     ca: Option<Zeroizing<String>>,
     cert: Option<Zeroizing<String>>,
     key: Option<Zeroizing<String>>,
-    endpoint: Option<String>,
 }
 
 impl Credentials {
@@ -56,19 +47,18 @@ impl Credentials {
     ///
     /// # Errors
     /// The system's: it cannot be started, takes too long, fails, or prints something else.
-    pub async fn from_command(command: &Command) -> Result<Supplied> {
+    pub async fn from_command(command: &Command) -> Result<Self> {
         let printed = command.run().await?;
-        let Printed { ca, cert, key, endpoint } = command.parse(&printed)?;
+        let Printed { ca, cert, key } = command.parse(&printed)?;
         let origin = Origin::Command(command.program.clone());
-        let credentials = Self::read(origin, |part| {
+        Self::read(origin, |part| {
             let text = match part {
                 Part::Ca => &ca,
                 Part::Certificate => &cert,
                 Part::Key => &key,
             };
             text.as_ref().map(|text| text.as_bytes()).ok_or(Flaw::Missing)
-        })?;
-        Ok(Supplied { credentials, endpoint })
+        })
     }
 }
 

@@ -61,10 +61,7 @@ fn everything_wrong_with_the_variables_is_told_at_once() {
 fn a_missing_variable_is_told_with_what_it_holds_and_where_to_add_it() {
     let failure = missing_variable("DOCKER_SWARM_MASTER", "the cluster's address");
     assert_eq!(failure.blame(), Blame::Job);
-    assert_eq!(
-        failure.to_string(),
-        "the variable DOCKER_SWARM_MASTER (the cluster's address) is missing"
-    );
+    assert_eq!(failure.to_string(), "DOCKER_SWARM_MASTER (the cluster's address) is missing");
     assert_eq!(failure.hints(), variables::WHERE_TO_ADD);
 }
 
@@ -127,20 +124,19 @@ fn command(script: &str) -> Command {
 }
 
 #[tokio::test]
-async fn a_command_becomes_credentials_and_may_name_the_endpoint() {
+async fn a_command_becomes_credentials_whatever_else_it_prints() {
     let (_root, path) = directory();
     let texts = Part::ALL.map(|part| std::fs::read_to_string(path.join(part.file_name())).unwrap());
     let [ca, cert, key] = &texts;
     let printed = serde_json::json!({
-        "ca": ca, "cert": cert, "key": key, "endpoint": "tcp://manager:2376", "lease": 3600,
+        "ca": ca, "cert": cert, "key": key, "lease": 3600,
     });
     let file = path.join("printed.json");
     std::fs::write(&file, printed.to_string()).unwrap();
     let script = format!("cat {}", file.display());
-    let supplied = Credentials::from_command(&command(&script)).await.unwrap();
-    assert_eq!(supplied.endpoint.as_deref(), Some("tcp://manager:2376"));
-    assert_eq!(supplied.credentials.origin(), &Origin::Command("/bin/sh".into()));
-    assert_eq!(supplied.credentials.text(Part::Key).expose_secret(), key);
+    let credentials = Credentials::from_command(&command(&script)).await.unwrap();
+    assert_eq!(credentials.origin(), &Origin::Command("/bin/sh".into()));
+    assert_eq!(credentials.text(Part::Key).expose_secret(), key);
 }
 
 async fn told_of(command: &Command) -> String {

@@ -15,7 +15,7 @@ pub(super) const WHERE_TO_ADD: &[&str] = &[
 
 /// What a job gets to read that lacks the variable `name`, which holds `what`.
 pub fn missing_variable(name: &str, what: &str) -> Failure {
-    let failure = Failure::job(format!("the variable {name} ({what}) is missing"));
+    let failure = Failure::job(format!("{name} ({what}) is missing"));
     WHERE_TO_ADD.iter().fold(failure, |failure, hint| failure.hint(*hint))
 }
 

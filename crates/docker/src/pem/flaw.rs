@@ -78,7 +78,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// What to do about it, where that is more than to supply the right text.
+    /// What to do about it. What is not there at all is for its owner to place.
     pub fn remedy(self) -> Option<&'static str> {
         match self {
             Self::Denied => Some("let the user that runs gitlab-runner read it, and nobody else"),
@@ -96,23 +96,21 @@ impl Flaw {
             }
             Self::Pkcs7 => Some("convert it: openssl pkcs7 -print_certs -in bundle.p7b"),
             Self::Der => Some("convert it: openssl x509 -inform DER (or openssl pkey -inform DER)"),
-            Self::Truncated | Self::Damaged => {
-                Some("paste the whole file again, with its lines BEGIN and END")
-            }
             Self::NotText => Some("store it as UTF-8 text"),
             Self::OldAlgorithm => {
                 Some("issue a new key: RSA from 2048 bits, P-256, P-384, Ed25519")
             }
-            Self::Missing
-            | Self::Unreadable
-            | Self::Empty
-            | Self::CertificateForKey
-            | Self::KeyForCertificate
-            | Self::PublicKey
-            | Self::Request
-            | Self::SeveralKeys
-            | Self::Foreign
-            | Self::NotPem => None,
+            Self::Unreadable => Some("it must be a regular file on a disk that works"),
+            Self::CertificateForKey | Self::KeyForCertificate => {
+                Some("put ca.pem, cert.pem and key.pem each in its own place: two are exchanged")
+            }
+            Self::PublicKey => Some("use the certificate or the private key that it belongs to"),
+            Self::Request => Some("use the certificate that the CA issued for the request"),
+            Self::SeveralKeys => Some("leave only the key of the client's certificate"),
+            Self::Truncated | Self::Damaged | Self::Foreign | Self::NotPem => {
+                Some("paste the whole PEM file, from its line BEGIN to its line END")
+            }
+            Self::Missing | Self::Empty => None,
         }
     }
 
