@@ -1,4 +1,5 @@
-//! Prints how fast bytes get through an agent, and what both sides' memory peaks at.
+//! Prints what an agent adds to an empty script, how fast bytes get through it, and what both
+//! sides' memory peaks at.
 //!
 //! `cargo run --release -p agent --example throughput -- target/release/swarm-executor-agent`
 
@@ -49,6 +50,7 @@ async fn measure_all(agent: &Path) -> Result<()> {
     let directory = private_directory()?;
     let socket = directory.join("docker.sock");
     let client = format!("{} {}", std::env::current_exe()?.display(), socket.display());
+    overhead(agent, &socket).await?;
     measure(agent, &socket, "output", "head -c 1G /dev/zero").await?;
     measure(agent, &socket, "docker, up", &format!("{client} send")).await?;
     measure(agent, &socket, "docker, down", &format!("{client} receive")).await?;
@@ -62,18 +64,32 @@ fn private_directory() -> Result<PathBuf> {
     Ok(directory)
 }
 
-async fn measure(agent: &Path, socket: &Path, what: &str, script: &str) -> Result<()> {
-    let (session, connections) = Session::open(host::spawn(agent)?).await?;
-    let start = Start {
+fn start(socket: &Path) -> Start {
+    Start {
         command: vec!["sh".into()],
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         directory: "/".into(),
         sockets: vec![socket.to_owned()],
-    };
+    }
+}
+
+async fn overhead(agent: &Path, socket: &Path) -> Result<()> {
+    const ROUNDS: u32 = 100;
+    let began = Instant::now();
+    for _ in 0..ROUNDS {
+        let (session, _) = Session::open(host::spawn(agent)?).await?;
+        session.start(start(socket), b"").await?.exited().await?;
+    }
+    println!("an empty script: {:?} from spawn to end", began.elapsed() / ROUNDS);
+    Ok(())
+}
+
+async fn measure(agent: &Path, socket: &Path, what: &str, script: &str) -> Result<()> {
+    let (session, connections) = Session::open(host::spawn(agent)?).await?;
     // The agent's memory is read at its end, when the shell's parent still is the agent.
     let script = format!("{script}\ngrep VmHWM /proc/$PPID/status >&2\n");
     let began = Instant::now();
-    let mut running = session.start(start, script.as_bytes()).await?;
+    let mut running = session.start(start(socket), script.as_bytes()).await?;
     let docker = tokio::spawn(serve(connections));
     let mut last = Vec::new();
     let mut buffer = vec![0; CHUNK];

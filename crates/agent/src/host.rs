@@ -11,9 +11,10 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Room in each pipe, so that both processes seldom wait for each other. The most that Linux gives
-/// without privilege (<https://man7.org/linux/man-pages/man7/pipe.7.html>).
-const PIPE: usize = 1 << 20;
+/// Room in each pipe, so that its two ends seldom wait for each other. More is not faster, and an
+/// unprivileged user has 64 MiB for all pipes together
+/// (<https://man7.org/linux/man-pages/man7/pipe.7.html>, `pipe-user-pages-soft`).
+const PIPE: usize = 256 << 10;
 
 /// Starts the agent at the path given and returns the stream to it.
 ///

@@ -70,17 +70,39 @@ fn identity(process: &Process) -> Option<Identity> {
     process.stat().ok().map(|stat| (stat.pid, stat.starttime))
 }
 
-/// Sends a signal to every descendant of `root` that exists at this moment.
-pub(crate) fn signal_descendants(root: Pid, signal: Signal) {
+/// Who has had a SIGTERM. A second one makes many programs give up their orderly end.
+#[derive(Default)]
+pub(crate) struct Told(HashSet<Identity>);
+
+/// Sends SIGTERM to all descendants of this process that have not had one yet.
+pub(crate) fn terminate_descendants(told: &mut Told) {
+    for identity in descendants_now() {
+        if told.0.insert(identity) {
+            send_to(identity, Signal::TERM);
+        }
+    }
+}
+
+/// Sends SIGKILL to all descendants of this process that there are at this moment.
+pub(crate) fn kill_descendants() {
+    for identity in descendants_now() {
+        send_to(identity, Signal::KILL);
+    }
+}
+
+fn descendants_now() -> Vec<Identity> {
     // Directories of all the machine's processes, held open, could be more than a process may have.
     let seen: Vec<_> = processes().filter_map(|process| process.stat().ok()).collect();
     let parents = seen.iter().map(|stat| (stat.pid, stat.ppid)).collect();
-    let tree = descendants(root.as_raw_nonzero().get(), &parents);
-    for stat in seen.iter().filter(|stat| tree.contains(&stat.pid)) {
-        let Ok(process) = Process::new(stat.pid) else { continue };
-        if identity(&process) == Some((stat.pid, stat.starttime)) {
-            send(&process, signal);
-        }
+    let tree = descendants(getpid().as_raw_nonzero().get(), &parents);
+    let in_tree = seen.iter().filter(|stat| tree.contains(&stat.pid));
+    in_tree.map(|stat| (stat.pid, stat.starttime)).collect()
+}
+
+fn send_to(wanted: Identity, signal: Signal) {
+    let process = Process::new(wanted.0).ok();
+    if let Some(process) = process.filter(|process| identity(process) == Some(wanted)) {
+        send(&process, signal);
     }
 }
 

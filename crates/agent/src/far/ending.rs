@@ -1,6 +1,6 @@
 //! When the script's processes are told to end: pure, with the time passed in.
 
-use rustix::process::Signal;
+use std::mem;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -17,12 +17,22 @@ const PACE: Duration = Duration::from_millis(20);
 /// After so long without `run` the agent leaves behind what even SIGKILL doesn't end.
 const HOPELESS: Duration = Duration::from_secs(10);
 
+/// What is to be done to the processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// SIGTERM to all that have not had one.
+    Terminate,
+    /// SIGKILL to all, again and again.
+    Kill,
+}
+
 /// The deadlines. They move towards the present only.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     sigterm: Option<Instant>,
     sigkill: Option<Instant>,
     hopeless: Option<Instant>,
+    shell_ended: bool,
 }
 
 impl Ending {
@@ -42,21 +52,29 @@ impl Ending {
         self.hopeless = Some(now + ORPHANED + HOPELESS);
     }
 
-    /// The shell has ended. When a stop is under way, its grace is the descendants' too.
+    /// The shell has ended; only the first call counts.
+    ///
+    /// When a stop is under way, its grace is the descendants' too, and what the shell has started
+    /// since the SIGTERM (a process may fork just then) is due one as well.
     pub(super) fn shell_ended(&mut self, now: Instant) {
-        if self.sigkill.is_none() {
+        if mem::replace(&mut self.shell_ended, true) {
+            return;
+        }
+        if self.sigkill.is_some() {
+            bring_forward(&mut self.sigterm, now);
+        } else {
             self.hurry(now + NATURAL_END, now + NATURAL_END + AFTER_SHELL);
         }
     }
 
-    /// The signal that is due, each SIGTERM once, SIGKILL again and again.
-    pub(super) fn due(&mut self, now: Instant) -> Option<Signal> {
+    /// What is due now.
+    pub(super) fn due(&mut self, now: Instant) -> Option<Due> {
         if self.sigkill.is_some_and(|at| at <= now) {
             self.sigterm = None;
             self.sigkill = Some(now + PACE);
-            return Some(Signal::KILL);
+            return Some(Due::Kill);
         }
-        self.sigterm.take_if(|at| *at <= now).map(|_| Signal::TERM)
+        self.sigterm.take_if(|at| *at <= now).map(|_| Due::Terminate)
     }
 
     /// When to ask again, if at all.
@@ -89,10 +107,10 @@ mod tests {
     fn a_stop_terminates_now_and_kills_after_its_grace() {
         let (mut ending, now) = (Ending::default(), Instant::now());
         ending.stop(now, 5 * SECOND);
-        assert_eq!(ending.due(now), Some(Signal::TERM));
+        assert_eq!(ending.due(now), Some(Due::Terminate));
         assert_eq!(ending.due(now), None);
-        assert_eq!(ending.due(now + 5 * SECOND), Some(Signal::KILL));
-        assert_eq!(ending.due(now + 6 * SECOND), Some(Signal::KILL));
+        assert_eq!(ending.due(now + 5 * SECOND), Some(Due::Kill));
+        assert_eq!(ending.due(now + 6 * SECOND), Some(Due::Kill));
     }
 
     #[test]
@@ -100,7 +118,7 @@ mod tests {
         let (mut ending, now) = (Ending::default(), Instant::now());
         ending.stop(now, 60 * SECOND);
         ending.stop(now + SECOND, Duration::ZERO);
-        assert_eq!(ending.due(now + SECOND), Some(Signal::KILL));
+        assert_eq!(ending.due(now + SECOND), Some(Due::Kill));
     }
 
     #[test]
@@ -108,7 +126,7 @@ mod tests {
         let (mut ending, now) = (Ending::default(), Instant::now());
         ending.stop(now, SECOND);
         ending.stop(now, 60 * SECOND);
-        assert_eq!(ending.due(now + SECOND), Some(Signal::KILL));
+        assert_eq!(ending.due(now + SECOND), Some(Due::Kill));
     }
 
     #[test]
@@ -116,8 +134,8 @@ mod tests {
         let (mut ending, now) = (Ending::default(), Instant::now());
         ending.shell_ended(now);
         assert_eq!(ending.due(now), None);
-        assert_eq!(ending.due(now + NATURAL_END), Some(Signal::TERM));
-        assert_eq!(ending.due(now + NATURAL_END + AFTER_SHELL), Some(Signal::KILL));
+        assert_eq!(ending.due(now + NATURAL_END), Some(Due::Terminate));
+        assert_eq!(ending.due(now + NATURAL_END + AFTER_SHELL), Some(Due::Kill));
     }
 
     #[test]
@@ -125,8 +143,20 @@ mod tests {
         let (mut ending, now) = (Ending::default(), Instant::now());
         ending.stop(now, 30 * SECOND);
         ending.shell_ended(now + SECOND);
-        assert_eq!(ending.due(now + SECOND), Some(Signal::TERM));
+        assert_eq!(ending.due(now + SECOND), Some(Due::Terminate));
         assert_eq!(ending.due(now + 29 * SECOND), None);
+    }
+
+    #[test]
+    fn what_the_shell_started_while_it_was_being_stopped_gets_a_sigterm_too() {
+        let (mut ending, now) = (Ending::default(), Instant::now());
+        ending.stop(now, 30 * SECOND);
+        assert_eq!(ending.due(now), Some(Due::Terminate));
+        ending.shell_ended(now + SECOND);
+        ending.shell_ended(now + SECOND);
+        assert_eq!(ending.due(now + SECOND), Some(Due::Terminate));
+        ending.shell_ended(now + 2 * SECOND);
+        assert_eq!(ending.due(now + 2 * SECOND), None);
     }
 
     #[test]

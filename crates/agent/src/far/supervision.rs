@@ -4,13 +4,13 @@
 //! (<https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html>): whoever loses
 //! its parent becomes a child of the agent, so having no children means that the tree has ended.
 
-use super::ending::Ending;
+use super::ending::{Due, Ending};
 use crate::control::Ear;
 use crate::hangups::Hangups;
 use crate::message::{Exit, ToAgent};
-use crate::processes;
+use crate::processes::{self, Told};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, wait};
+use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 use std::future::pending;
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -43,6 +43,7 @@ pub(super) async fn supervise(
     mut signals: Signals,
 ) -> Option<Exit> {
     let mut ending = Ending::default();
+    let mut told = Told::default();
     let mut exit = None;
     let mut run_listens = true;
     loop {
@@ -54,8 +55,10 @@ pub(super) async fn supervise(
         if exit.is_some() {
             ending.shell_ended(now);
         }
-        if let Some(signal) = ending.due(now) {
-            processes::signal_descendants(getpid(), signal);
+        match ending.due(now) {
+            Some(Due::Terminate) => processes::terminate_descendants(&mut told),
+            Some(Due::Kill) => processes::kill_descendants(),
+            None => {}
         }
         tokio::select! {
             _ = signals.child.recv() => {}

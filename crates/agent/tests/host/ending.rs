@@ -1,8 +1,9 @@
 //! Every way in which a script's processes come to their end.
 
-use crate::place::{MARK, NO_GRACE, Place, agent, marked, until, until_ready};
+use crate::place::{MARK, NO_GRACE, Place, agent, agent_of, marked, until, until_ready};
+use agent::processes::end_marked;
 use agent::{Exit, Session, Start, host};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
@@ -28,7 +29,8 @@ async fn a_stop_ends_the_whole_tree_whatever_it_does_about_sigterm() {
 #[tokio::test]
 async fn a_stopped_script_may_clean_up_and_say_so() {
     let script = "trap 'echo cleaned; exit 7' TERM; echo ready; while :; do sleep 0.05; done";
-    let mut running = Place::new().run(script).await;
+    let place = Place::new();
+    let mut running = place.run(script).await;
     until_ready(&mut running).await;
     running.stopper().stop(Duration::from_secs(20));
     let mut log = String::new();
@@ -39,7 +41,8 @@ async fn a_stopped_script_may_clean_up_and_say_so() {
 
 #[tokio::test]
 async fn a_second_stop_without_grace_kills_at_once() {
-    let mut running = Place::new().run("trap '' TERM; echo ready; while :; do sleep 1; done").await;
+    let place = Place::new();
+    let mut running = place.run("trap '' TERM; echo ready; while :; do sleep 1; done").await;
     until_ready(&mut running).await;
     running.stopper().stop(Duration::from_hours(1));
     running.stopper().stop(NO_GRACE);
@@ -97,22 +100,22 @@ async fn a_session_without_a_start_leaves_nothing() {
 
 #[tokio::test]
 async fn sigterm_to_the_agent_is_a_stop() {
-    let mut running = Place::new().run("echo ready; sleep 1000").await;
+    let place = Place::new();
+    let mut running = place.run("echo ready; sleep 1000").await;
     until_ready(&mut running).await;
-    let shell = running.pid();
-    let stat = std::fs::read_to_string(format!("/proc/{shell}/stat")).unwrap();
-    let agent: i32 = stat.split(' ').nth(3).unwrap().parse().unwrap();
-    kill_process(Pid::from_raw(agent).unwrap(), Signal::TERM).unwrap();
+    kill_process(agent_of(&running), Signal::TERM).unwrap();
     assert_eq!(running.exited().await.unwrap(), Exit::Signal(15));
 }
 
 #[tokio::test]
 async fn an_agent_that_is_killed_is_an_error_and_not_an_exit() {
     let place = Place::new();
-    let running = place.run("kill -KILL $PPID; exec sleep 1000").await;
+    let mut running = place.run("echo ready; sleep 1000").await;
+    until_ready(&mut running).await;
+    kill_process(agent_of(&running), Signal::KILL).unwrap();
     let error = running.exited().await.unwrap_err();
     assert!(error.to_string().contains("went away"), "{error}");
-    agent::processes::end_marked(MARK.as_ref(), place.mark().as_ref(), NO_GRACE).await.unwrap();
+    end_marked(MARK.as_ref(), place.mark().as_ref(), NO_GRACE).await.unwrap();
 }
 
 /// The near side of the next test: holds a session, never reads its output, and gets killed.

@@ -96,7 +96,8 @@ async fn the_shell_has_a_session_of_its_own_and_no_descriptor_of_the_agents() {
 #[tokio::test]
 async fn much_output_leaves_the_agent_small() {
     let script = "head -c 300M /dev/zero; grep VmHWM /proc/$PPID/status | tr -dc 0-9";
-    let mut running = Place::new().run(script).await;
+    let place = Place::new();
+    let mut running = place.run(script).await;
     let (mut buffer, mut last) = (vec![0; MIB], vec![]);
     loop {
         let size = running.output.read(&mut buffer).await.unwrap();

@@ -1,6 +1,7 @@
 //! A directory to run scripts in, with a mark by which their processes are found.
 
 use agent::{DockerConnections, Exit, Running, Session, Start, host};
+use rustix::process::Pid;
 use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,12 @@ pub(crate) fn marked(mark: &str) -> Vec<String> {
     };
     let name = |directory: PathBuf| std::fs::read_to_string(directory.join("stat")).ok();
     processes.map(|entry| entry.path()).filter(is_marked).filter_map(name).collect()
+}
+
+/// The agent that runs the script, which is its shell's parent.
+pub(crate) fn agent_of(running: &Running) -> Pid {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.pid())).unwrap();
+    Pid::from_raw(stat.split(' ').nth(3).unwrap().parse().unwrap()).unwrap()
 }
 
 /// Reads the output up to the line `ready`.
