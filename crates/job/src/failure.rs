@@ -55,10 +55,13 @@ impl Failure {
         self
     }
 
-    /// Adds a remedy: what to do, in the imperative.
+    /// Adds a remedy: what to do, in the imperative. The same one twice is told once.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
         self
     }
 
@@ -67,13 +70,8 @@ impl Failure {
     pub fn and(self, other: Self) -> Self {
         let blame = if self.blame == other.blame { self.blame } else { Blame::System };
         let message = format!("{}\n{}", self.line(), other.line());
-        let mut hints = self.hints;
-        for hint in other.hints {
-            if !hints.contains(&hint) {
-                hints.push(hint);
-            }
-        }
-        Self { blame, message, source: None, hints }
+        let both = Self { blame, message, source: None, hints: self.hints };
+        other.hints.into_iter().fold(both, Self::hint)
     }
 
     /// Who has to act.

@@ -27,6 +27,8 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Settings {
     /// Where the operator's diagnostics go.
     pub diagnostics: Diagnostics,
+    /// The file, by which failures name it.
+    path: PathBuf,
     profiles: BTreeMap<String, Profile>,
 }
 
@@ -217,7 +219,7 @@ impl Settings {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text, path),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked_for => {
-                Ok(Self::default())
+                Ok(Self { path: path.to_owned(), ..Self::default() })
             }
             Err(error) => Err(Failure::system(format!(
                 "cannot read the settings {}",
@@ -232,7 +234,10 @@ impl Settings {
 
     /// Reads `text`, naming `path` in what it says of mistakes.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        read::settings(text).map_err(|errors| mistakes::failure(&errors, text, path))
+        match read::settings(text) {
+            Ok(settings) => Ok(Self { path: path.to_owned(), ..settings }),
+            Err(errors) => Err(mistakes::failure(&errors, text, path)),
+        }
     }
 
     /// The profile called `name`. The profile `default` exists without being written down as long
@@ -246,15 +251,18 @@ impl Settings {
     }
 
     fn unknown_profile(&self, name: &str) -> Failure {
-        let failure = Failure::system(format!("the settings have no profile \"{name}\""));
+        let path = self.path.display();
+        let failure = Failure::system(format!("there is no profile \"{name}\" in {path}"));
         if self.profiles.is_empty() {
             return failure.hint(format!(
-                "add a section [profile.{name}] to the settings file, or leave --profile out"
+                "add a section [profile.{name}] there, or leave --profile out of gitlab-runner's \
+                 config.toml"
             ));
         }
         let known: Vec<_> = self.profiles.keys().map(String::as_str).collect();
         failure.hint(format!(
-            "known: {}; name one with --profile, or add a section [profile.{name}]",
+            "name one of these with --profile in gitlab-runner's config.toml: {}; or add a \
+             section [profile.{name}]",
             known.join(", ")
         ))
     }

@@ -24,7 +24,8 @@ impl<'de> Deserialize<'de> for Settings {
         let diagnostics = table.optional("diagnostics").unwrap_or_default();
         let profiles = table.optional::<Profiles>("profile").map(|Profiles(list)| list);
         table.finalize(None)?;
-        Ok(Self { diagnostics, profiles: profiles.unwrap_or_default().into_iter().collect() })
+        let profiles = profiles.unwrap_or_default().into_iter().collect();
+        Ok(Self { diagnostics, profiles, ..Self::default() })
     }
 }
 
