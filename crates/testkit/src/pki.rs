@@ -5,12 +5,10 @@
 //! `docker --tlsverify` reads it. Shapes of private keys that rcgen can't write come from the
 //! `openssl` program. Keys live in memory only, until [`Identity::write_to`] is asked for.
 
+mod identity;
+mod key;
+
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use job::{Failure, Result};
 use rcgen::{
@@ -20,11 +18,8 @@ use rcgen::{
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-/// The pass phrase of every encrypted key issued here.
-pub const PASS_PHRASE: &str = "swordfish";
-
-/// [`PASS_PHRASE`] as `openssl` takes it.
-const PASS_OUT: &str = "pass:swordfish";
+pub use identity::Identity;
+pub use key::{KeyShape, PASS_PHRASE};
 
 /// How long a certificate is valid unless told otherwise, in days.
 const VALID_DAYS: i64 = 365;
@@ -79,41 +74,6 @@ impl Authority {
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority").finish_non_exhaustive()
-    }
-}
-
-/// How the private key is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyShape {
-    /// EC key, `BEGIN PRIVATE KEY`.
-    #[default]
-    Pkcs8,
-    /// EC key, `BEGIN EC PRIVATE KEY`.
-    Sec1,
-    /// RSA key, `BEGIN RSA PRIVATE KEY`.
-    Pkcs1,
-    /// EC key under [`PASS_PHRASE`], `BEGIN ENCRYPTED PRIVATE KEY`.
-    EncryptedPkcs8,
-    /// RSA key under [`PASS_PHRASE`], `BEGIN RSA PRIVATE KEY` with a `DEK-Info` header.
-    EncryptedPkcs1,
-}
-
-impl KeyShape {
-    fn is_rsa(self) -> bool {
-        matches!(self, Self::Pkcs1 | Self::EncryptedPkcs1)
-    }
-
-    /// The `openssl` arguments that turn PKCS#8 into this shape; none for PKCS#8 itself.
-    fn conversion(self) -> Option<&'static [&'static str]> {
-        match self {
-            Self::Pkcs8 => None,
-            Self::Sec1 => Some(&["ec"]),
-            Self::Pkcs1 => Some(&["rsa", "-traditional"]),
-            Self::EncryptedPkcs8 => {
-                Some(&["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", PASS_OUT])
-            }
-            Self::EncryptedPkcs1 => Some(&["rsa", "-traditional", "-aes256", "-passout", PASS_OUT]),
-        }
     }
 }
 
@@ -191,23 +151,10 @@ impl<'a> Leaf<'a> {
     ///
     /// A name is no DNS name, or the `openssl` program is missing and the shape needs it.
     pub fn issue(self) -> Result<Identity> {
-        let pkcs8 = self.new_key()?;
+        let pkcs8 = key::generate(self.shape)?;
         let cert = self.sign(&pkcs8).map_err(|error| cannot("sign", &self.common_name, error))?;
-        let key = match self.shape.conversion() {
-            None => pkcs8,
-            Some(arguments) => openssl(arguments, &pkcs8)?,
-        };
+        let key = self.shape.write(pkcs8)?;
         Ok(Identity { ca: self.authority.certificate.clone(), cert, key })
-    }
-
-    fn new_key(&self) -> Result<String> {
-        if self.shape.is_rsa() {
-            return openssl(&["genpkey", "-quiet", "-algorithm", "RSA"], "");
-        }
-        let key = KeyPair::generate();
-        Ok(key
-            .map_err(|error| cannot("make the key of", &self.common_name, error))?
-            .serialize_pem())
     }
 
     fn sign(&self, key: &str) -> Result<String, rcgen::Error> {
@@ -224,60 +171,6 @@ impl<'a> Leaf<'a> {
     }
 }
 
-/// A certificate, its key and its authority, PEM.
-#[derive(Clone)]
-pub struct Identity {
-    /// The certificate of the authority that the other side is checked against.
-    pub ca: String,
-    /// The certificate.
-    pub cert: String,
-    /// The private key.
-    pub key: String,
-}
-
-impl Identity {
-    /// This certificate with the key of another one, so that the two don't match.
-    #[must_use]
-    pub fn with_key_of(mut self, other: &Self) -> Self {
-        self.key.clone_from(&other.key);
-        self
-    }
-
-    /// This certificate, trusting another authority.
-    #[must_use]
-    pub fn trusting(mut self, authority: &Authority) -> Self {
-        self.ca.clone_from(&authority.certificate);
-        self
-    }
-
-    /// Writes `ca.pem`, `cert.pem` and `key.pem`, mode 0600, as `DOCKER_CERT_PATH` wants them.
-    ///
-    /// # Errors
-    ///
-    /// The directory can't be made or a file not be written.
-    pub fn write_to(&self, directory: &Path) -> Result<()> {
-        let files = [("ca.pem", &self.ca), ("cert.pem", &self.cert), ("key.pem", &self.key)];
-        let write = || {
-            fs::create_dir_all(directory)?;
-            files.iter().try_for_each(|(name, text)| {
-                let mut options = OpenOptions::new();
-                let options = options.write(true).create(true).truncate(true).mode(0o600);
-                options.open(directory.join(name))?.write_all(text.as_bytes())
-            })
-        };
-        write().map_err(|error: std::io::Error| {
-            Failure::system(format!("cannot write certificates to {}", directory.display()))
-                .caused_by(error)
-        })
-    }
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("cert", &self.cert).finish_non_exhaustive()
-    }
-}
-
 fn usual_validity() -> (OffsetDateTime, OffsetDateTime) {
     let now = OffsetDateTime::now_utc();
     (now - Duration::days(1), now + Duration::days(VALID_DAYS))
@@ -287,27 +180,10 @@ fn cannot(what: &str, name: &str, error: rcgen::Error) -> Failure {
     Failure::system(format!("cannot {what} the certificate {name:?}")).caused_by(error)
 }
 
-/// Runs `openssl` with a key on its stdin, never in its arguments.
-fn openssl(arguments: &[&str], input: &str) -> Result<String> {
-    let wrap = |error: std::io::Error| {
-        Failure::system("cannot run `openssl`").caused_by(error).hint("install openssl")
-    };
-    let mut command = Command::new("openssl");
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(wrap)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.as_bytes()).map_err(wrap)?;
-    }
-    let output = child.wait_with_output().map_err(wrap)?;
-    if !output.status.success() {
-        return Err(Failure::system(format!("`openssl {}`: {}", arguments[0], output.status)));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     fn first_line(pem: &str) -> &str {
         pem.lines().next().unwrap()

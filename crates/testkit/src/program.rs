@@ -6,6 +6,9 @@ use job::{Failure, Result};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+/// Where Debian keeps its programs.
+pub(crate) const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Runs the command with no input; the result is its stdout without trailing newlines.
 pub(crate) async fn run(command: Command) -> Result<String> {
     run_with_input(command, &[]).await

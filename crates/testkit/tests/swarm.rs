@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use testkit::images::{self, Archive, WHOAMI_PORT};
-use testkit::nodes::{Node, PlainHttp, Swarm, SwarmHandle, SwarmOptions, VARIABLE};
+use testkit::nodes::{PlainHttp, Swarm, SwarmHandle, SwarmOptions, VARIABLE, docker_over_tls};
 use testkit::wait::{Seen, until};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -30,10 +30,11 @@ async fn a_swarm_of_three_serves_over_mutual_tls_and_leaves_nothing() {
     nodes.sort();
     assert_eq!(nodes, ["manager1 Leader", "worker1 ", "worker2 "]);
 
-    let engine = over_tls(swarm.manager(), &swarm.client().unwrap()).await.unwrap();
+    let engine = over_tls(&swarm.manager().endpoint(), &swarm.client().unwrap()).await.unwrap();
     assert!(!engine.is_empty());
     let stranger = testkit::pki::Authority::new("stranger").unwrap().client("c").issue().unwrap();
-    let refused = over_tls(swarm.manager(), &stranger.trusting(swarm.authority())).await;
+    let refused =
+        over_tls(&swarm.manager().endpoint(), &stranger.trusting(swarm.authority())).await;
     assert!(refused.unwrap_err().contains("bad certificate"));
 
     swarm.load(&Archive::pack(&images::whoami().await.unwrap()).unwrap()).await.unwrap();
@@ -85,7 +86,7 @@ async fn a_killed_node_comes_back_with_its_disk_and_a_cut_one_with_its_network()
     lone.docker(&["volume", "create", "kept"]).await.unwrap();
 
     lone.kill().await.unwrap();
-    assert!(over_tls(lone, &client).await.is_err());
+    assert!(over_tls(&lone.endpoint(), &client).await.is_err());
     lone.restart().await.unwrap();
     assert_eq!(lone.docker(&["volume", "ls", "--quiet"]).await.unwrap(), "kept");
 
@@ -93,13 +94,22 @@ async fn a_killed_node_comes_back_with_its_disk_and_a_cut_one_with_its_network()
     let port = (lone.ip, 2376);
     assert!(timeout(Duration::from_millis(300), TcpStream::connect(port)).await.is_err());
     lone.plug_in().await.unwrap();
-    over_tls(lone, &client).await.unwrap();
+    over_tls(&lone.endpoint(), &client).await.unwrap();
+
+    lone.present(&swarm.authority().server([lone.ip]).expired().issue().unwrap()).unwrap();
+    lone.restart().await.unwrap();
+    assert!(over_tls(&lone.endpoint(), &client).await.unwrap_err().contains("expired"));
     swarm.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn decoys_refuse_stay_silent_or_speak_plain_http() {
     let swarm = Swarm::start(SMALLEST).await.unwrap();
+    let manager = swarm.manager();
+    let misnamed = over_tls(&manager.misnamed_endpoint(), &swarm.client().unwrap()).await;
+    let complaint = format!("certificate is valid for {}, not ", manager.ip);
+    assert!(misnamed.as_ref().unwrap_err().contains(&complaint), "{misnamed:?}");
+
     let refused = TcpStream::connect(authority(&swarm.refusing_endpoint())).await.unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     let silent = swarm.silent_endpoint();
@@ -159,10 +169,10 @@ async fn owner() -> (Child, SwarmHandle) {
 }
 
 /// The engine's version as asked over mutual TLS, or what the docker CLI complains about.
-async fn over_tls(node: &Node, client: &testkit::pki::Identity) -> Result<String, String> {
+async fn over_tls(endpoint: &str, client: &testkit::pki::Identity) -> Result<String, String> {
     let certificates = tempfile::tempdir().unwrap();
     client.write_to(certificates.path()).unwrap();
-    let mut docker = node.docker_over_tls(certificates.path());
+    let mut docker = docker_over_tls(endpoint, certificates.path());
     docker.args(["version", "--format", "{{.Server.Version}}"]);
     let output = timeout(LIMIT, docker.output()).await.unwrap().unwrap();
     let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();

@@ -8,18 +8,27 @@ use std::process::ExitCode;
 use job::{Failure, Result};
 use testkit::images;
 use testkit::nodes::{Swarm, SwarmOptions, VARIABLE};
-use tokio::io::{AsyncReadExt, sink, stdin};
+use tokio::io::{sink, stdin};
+use tokio::runtime::Runtime;
 
-#[tokio::main]
 #[expect(clippy::print_stderr, reason = "this is the program's edge")]
-async fn main() -> ExitCode {
-    match serve().await {
+fn main() -> ExitCode {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{}", failure.render());
             ExitCode::FAILURE
         }
     }
+}
+
+fn run() -> Result<()> {
+    let runtime = Runtime::new()
+        .map_err(|error| Failure::system("cannot start a runtime").caused_by(error))?;
+    let served = runtime.block_on(serve());
+    // A read of stdin can't be cancelled, and would be waited for.
+    runtime.shutdown_background();
+    served
 }
 
 #[expect(clippy::print_stdout, reason = "the line is what the program is run for")]
@@ -36,5 +45,5 @@ async fn serve() -> Result<()> {
 }
 
 async fn end_of_input() -> std::io::Result<()> {
-    tokio::io::copy(&mut stdin().take(u64::MAX), &mut sink()).await.map(drop)
+    tokio::io::copy(&mut stdin(), &mut sink()).await.map(drop)
 }

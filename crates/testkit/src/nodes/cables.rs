@@ -41,12 +41,20 @@ pub(super) async fn connect(site: Site, node: &Node, process: Process) -> Result
     let (name, number, address) = (&node.name, process.number(), node.ip);
     // The same after a restart: nobody's ARP cache sends to what the node was before.
     let own = link_address(address);
+    // The kernel takes its time to remove the cable of a node that was killed.
+    let _ = ip(inside(site.process, "ip"), &format!("link delete {name}\n")).await;
     let cable = format!(
         "link add {name} type veth peer name eth0 address {own} netns {number}\n\
          link set {name} master switch up\n"
     );
     ip(inside(site.process, "ip"), &cable).await?;
-    let eth0 = format!("link set lo up\naddr add {address}/24 dev eth0\nlink set eth0 up\n");
+    let alias = site.alias(address);
+    let eth0 = format!(
+        "link set lo up\n\
+         addr add {address}/24 dev eth0\n\
+         addr add {alias}/24 dev eth0\n\
+         link set eth0 up\n"
+    );
     ip(inside(process, "ip"), &eth0).await
 }
 

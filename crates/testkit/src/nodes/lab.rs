@@ -16,6 +16,7 @@ use rustix::process::geteuid;
 
 use super::process::Process;
 use super::site::{self, STATE_PREFIX, STATE_ROOT, Site, address, state};
+use crate::program::SYSTEM_PATH;
 
 const GUARDIAN: &str = concat!(include_str!("guardian.sh"), include_str!("remove.sh"));
 const REMOVE: &str = include_str!("remove.sh");
@@ -133,6 +134,7 @@ fn guard(number: u8) -> Result<Lab> {
     let stderr = File::create(&log).map_err(|error| trouble("make", &log, error))?;
     let mut command = Command::new("sh");
     command.args(["-c", GUARDIAN, "guardian", &number.to_string()]).current_dir("/");
+    command.env("PATH", SYSTEM_PATH);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
     // A group of its own, which a Ctrl-C at the terminal doesn't reach.
     command.process_group(0);

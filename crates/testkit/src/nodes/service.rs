@@ -10,8 +10,8 @@ use futures::future::try_join_all;
 use job::{Failure, Result};
 use serde::Deserialize;
 
+use super::handle::SwarmHandle;
 use super::node::Node;
-use super::swarm::SwarmHandle;
 use crate::program;
 
 /// The bridge that connects containers on overlay networks to their own node

@@ -54,6 +54,11 @@ impl Site {
         address(self.number, 10 + index)
     }
 
+    /// The second address of the node that has this one.
+    pub(super) fn alias(self, node: Ipv4Addr) -> Ipv4Addr {
+        address(self.number, 100 + node.octets()[3])
+    }
+
     /// An address that swallows every packet.
     pub(super) fn silent(self) -> Ipv4Addr {
         address(self.number, 250)

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::handle::SwarmHandle;
 use super::site::{self, Site};
-use super::swarm::SwarmHandle;
 
 impl SwarmHandle {
     /// Looks for everything that bears the lab's name: its state directory, its processes and the

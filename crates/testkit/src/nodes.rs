@@ -15,8 +15,11 @@
 //! nextest runs every test in a process of its own: `cargo xtask test` owns one swarm and names its
 //! description in [`VARIABLE`], and each test attaches with [`SwarmHandle::attach_from_env`].
 
+mod boot;
 mod cables;
 mod decoy;
+mod docker_cli;
+mod handle;
 mod lab;
 mod node;
 mod process;
@@ -26,5 +29,7 @@ mod swarm;
 mod traces;
 
 pub use decoy::PlainHttp;
+pub use docker_cli::docker_over_tls;
+pub use handle::{SwarmHandle, VARIABLE};
 pub use node::{Node, Role};
-pub use swarm::{Swarm, SwarmHandle, SwarmOptions, VARIABLE};
+pub use swarm::{Swarm, SwarmOptions};
