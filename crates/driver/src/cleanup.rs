@@ -1,32 +1,34 @@
 //! Stage cleanup: wipes the certificates, then removes what the job left.
 //!
 //! The order is the promise: certificates go first, before settings are read, with whatever is left
-//! of the environment. Every later step runs even when one before it failed; "already gone" is
+//! of the environment; then the secrets that the job itself left lying; and both once more when the
+//! job's last process has ended. Every step runs even when one before it failed; "already gone" is
 //! success; all failures are reported at the end. Its stderr reaches gitlab-runner's log as
 //! warnings, never the job log.
 
 mod find;
-mod own_certificates;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use agent::processes::end_marked;
-use docker::certificates_directory::{Wiped, wipe, wipe_inside};
+use docker::certificates_directory::{Wiped, wipe, wipe_files_inside, wipe_inside};
 use job::settings::Settings;
 use job::{
-    Blame, Claims, Ending, Environment, Failure, FailureCodes, JobResponse, ProcessEnvironment,
+    Blame, Claims, Ending, Environment, Failure, FailureCodes, JobKey, JobResponse,
+    ProcessEnvironment,
 };
 
 use crate::arguments::StageArguments;
 use crate::job_log::JobLog;
-use crate::placement::{HostPlace, MARK};
-use crate::state::{JobDirectory, already_gone_is_success};
+use crate::placement::{HostPlace, end_processes};
+use crate::secrets::SecretPlaces;
+use crate::state::{JobDirectory, JobRecord, already_gone_is_success};
 use crate::{hardening, runtime, stage};
 
-/// Time between SIGTERM and SIGKILL for processes that outlived their stage.
-const GRACE: Duration = Duration::from_secs(2);
+/// Time between SIGTERM and SIGKILL for processes that outlived their stage. It is a little more
+/// than what an agent without its `run` grants them, so that the agent, too, ends by itself.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The whole life of the process. It has a frame of its own, unlike the other stages: neither
 /// broken arguments nor broken settings may keep it from its work.
@@ -70,12 +72,16 @@ impl<'a> Cleanup<'a> {
         for directory in &directories {
             self.wipe(&directory.certificates());
         }
-        let settings = self.settings(arguments);
+        let profile = self.profile(arguments);
         for directory in &directories {
-            let leftovers = self.leftovers(directory, settings.as_ref());
-            self.wipe_inside(&leftovers);
-            self.end_processes(&leftovers);
-            self.remove(&leftovers, directory);
+            let record = self.record(directory, profile.as_ref());
+            self.wipe_in_builds(record.as_ref());
+            self.end_processes(directory.key());
+            // Until they ended they could still write.
+            self.wipe(&directory.certificates());
+            self.wipe_in_builds(record.as_ref());
+            self.remove_builds(record.as_ref());
+            self.report_left(directory.path(), directory.remove());
         }
         self.failures
     }
@@ -97,8 +103,8 @@ impl<'a> Cleanup<'a> {
         }
     }
 
-    /// The settings, as far as they can be read: cleanup hardly needs them.
-    fn settings(&mut self, arguments: job::Result<StageArguments>) -> Option<job::Profile> {
+    /// The profile, as far as it can be read: cleanup hardly needs it.
+    fn profile(&mut self, arguments: job::Result<StageArguments>) -> Option<job::Profile> {
         let profile = arguments.and_then(|arguments| {
             let settings = Settings::load(arguments.settings.as_deref())?;
             stage::start_diagnostics(&settings, JobLog::Stderr);
@@ -107,59 +113,54 @@ impl<'a> Cleanup<'a> {
         profile.map_err(|failure| self.failures.push(failure)).ok()
     }
 
-    /// What the job may have left, by prepare's record or, without one, by the profile.
-    fn leftovers(&self, directory: &JobDirectory, profile: Option<&job::Profile>) -> Leftovers {
-        if let Some(record) = directory.record() {
-            return Leftovers {
-                key: record.key,
-                builds: Some(record.builds_directory),
-                remove_builds: record.remove_builds_directory,
-            };
-        }
+    /// What prepare noted or, where that is lost, would note now. Without a profile the default one
+    /// counts: at worst nothing of this job's is found there.
+    fn record(
+        &self,
+        directory: &JobDirectory,
+        profile: Option<&job::Profile>,
+    ) -> Option<JobRecord> {
         let key = directory.key();
-        let place = profile.and_then(|profile| HostPlace::new(profile, key, self.environment).ok());
-        Leftovers {
-            key: key.to_string(),
-            remove_builds: place.as_ref().is_some_and(|place| !place.shared),
-            builds: place.map(|place| place.builds_directory),
-        }
+        let noted = directory.record().filter(|record| record.key == key.as_str());
+        noted.or_else(|| {
+            let profile = profile.cloned().unwrap_or_default();
+            let place = HostPlace::new(&profile, key, self.environment).ok()?;
+            let steps = self.response.iter().flat_map(|response| &response.steps);
+            let script = steps.flat_map(|step| &step.script).map(String::as_str);
+            Some(JobRecord::new(key, &place, SecretPlaces::of(&place, &self.claims, script)))
+        })
     }
 
-    /// Wipes the certificates that the job's own script put into its build directory.
-    fn wipe_inside(&mut self, leftovers: &Leftovers) {
-        let Some(builds) = leftovers.builds.as_deref().filter(|path| path.is_dir()) else { return };
-        let places = own_certificates::places(self.response.as_ref(), &self.claims);
-        for place in places {
-            match wipe_inside(builds, &place) {
-                Ok(Wiped::Something) => {
-                    tracing::warn!(place = %place.display(), "wiped certificates that the job made");
+    /// Wipes what the job's own script, or gitlab-runner for it, put into the build directory.
+    fn wipe_in_builds(&mut self, record: Option<&JobRecord>) {
+        let Some(record) = record else { return };
+        let root = record.trusted_root();
+        let made = record.secrets.certificates.iter().map(|place| wipe_inside(root, place));
+        let given = record.secrets.variables.iter().map(|place| wipe_files_inside(root, place));
+        for wiped in made.chain(given) {
+            match wiped {
+                Ok(Wiped::Something | Wiped::Nothing) => {}
+                Ok(Wiped::Outside) => {
+                    tracing::warn!(job = record.key, "a link leads out of the build directory");
                 }
-                Ok(Wiped::Nothing | Wiped::Outside) => {}
                 Err(failure) => self.failures.push(failure),
             }
         }
     }
 
-    fn end_processes(&mut self, leftovers: &Leftovers) {
-        let ending = async {
-            end_marked(MARK.as_ref(), leftovers.key.as_ref(), GRACE).await.map_err(|survivors| {
-                Failure::system("processes of the job still run")
-                    .caused_by(survivors)
-                    .hint(format!("look for {MARK}={} in /proc/*/environ", leftovers.key))
-            })
-        };
-        match runtime::block_on(ending) {
+    fn end_processes(&mut self, key: &JobKey) {
+        match runtime::block_on(end_processes(key, GRACE)) {
             Ok(0) => {}
-            Ok(ended) => tracing::warn!(job = leftovers.key, ended, "ended processes of the job"),
+            Ok(ended) => tracing::warn!(job = %key, ended, "ended processes of the job"),
             Err(failure) => self.failures.push(failure),
         }
     }
 
-    fn remove(&mut self, leftovers: &Leftovers, directory: &JobDirectory) {
-        if let Some(builds) = leftovers.builds.as_deref().filter(|_| leftovers.remove_builds) {
+    fn remove_builds(&mut self, record: Option<&JobRecord>) {
+        if let Some(record) = record.filter(|record| record.remove_builds_directory) {
+            let builds = &record.builds_directory;
             self.report_left(builds, already_gone_is_success(std::fs::remove_dir_all(builds)));
         }
-        self.report_left(directory.path(), directory.remove());
     }
 
     fn report_left(&mut self, path: &Path, removed: std::io::Result<()>) {
@@ -171,14 +172,4 @@ impl<'a> Cleanup<'a> {
             );
         }
     }
-}
-
-/// What a job may have left on this machine, besides its own directory of state.
-struct Leftovers {
-    /// The job's key, which marks its processes.
-    key: String,
-    /// Where its sources are, when that is known.
-    builds: Option<PathBuf>,
-    /// Whether those go with the job.
-    remove_builds: bool,
 }

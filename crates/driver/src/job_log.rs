@@ -34,14 +34,16 @@ impl JobLog {
         self.write(&format!("{YELLOW}WARNING: {}{RESET}\n", text.as_ref()));
     }
 
-    /// A failure, whole: message, causes, hints.
+    /// A failure, whole: message, causes, hints. Lines that belong to the one above are indented.
     pub(crate) fn failure(self, failure: &Failure) {
         let text = failure.render();
         tracing::error!(blame = ?failure.blame(), "{text}");
-        let (message, hints) = text.split_once('\n').unwrap_or((&text, ""));
-        self.write(&format!("{BOLD_RED}ERROR: {message}{RESET}\n"));
-        if !hints.is_empty() {
-            self.write(&format!("{hints}\n"));
+        for line in text.lines() {
+            if line.starts_with(' ') {
+                self.line(line);
+            } else {
+                self.write(&format!("{BOLD_RED}ERROR: {line}{RESET}\n"));
+            }
         }
     }
 

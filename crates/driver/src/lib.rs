@@ -16,6 +16,7 @@ mod job_log;
 mod prepare;
 mod run;
 mod runtime;
+mod secrets;
 mod stage;
 
 use std::process::ExitCode;

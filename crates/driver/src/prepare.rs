@@ -1,8 +1,7 @@
 //! Stage prepare: credentials, checks, the place where the script will run.
 //!
-//! Everything is checked before anything is made, and all of it may be repeated: gitlab-runner
-//! tries three times, with a cleanup in between. The last thing written is the record by which
-//! later stages find the rest.
+//! All of it may be repeated: gitlab-runner tries three times, with a cleanup in between. The first
+//! thing written is the record by which cleanup finds the rest, wherever prepare is killed.
 
 use docker::{ClusterFacts, Endpoint, certificates_directory};
 use job::settings::{CredentialSource, DockerAccess};
@@ -11,6 +10,7 @@ use job::{Ending, JobContext, Result};
 use crate::access::Access;
 use crate::placement::{HostPlace, gateway_address};
 use crate::runtime;
+use crate::secrets::SecretPlaces;
 use crate::stage::Stage;
 use crate::state::{JobDirectory, JobRecord, StateDirectory};
 
@@ -45,11 +45,10 @@ impl Prepare<'_> {
     /// Notes, before anything else is made, what cleanup has to look for.
     fn record(&self, place: &HostPlace) -> Result<()> {
         self.directory.create()?;
+        let secrets = SecretPlaces::of(place, &self.job.claims, self.job.proofs.script_lines());
         self.directory.write_record(&JobRecord {
-            key: self.job.key.to_string(),
             attempt_directory: self.job.attempt_directory.clone().unwrap_or_default(),
-            builds_directory: place.builds_directory.clone(),
-            remove_builds_directory: !place.shared,
+            ..JobRecord::new(&self.job.key, place, secrets)
         })
     }
 

@@ -7,10 +7,15 @@
 
 mod cancel;
 mod exit_code;
+mod reader;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use agent::{AgentError, DockerConnection, DockerConnections, Exit, Running, Session, Start};
+use agent::{
+    AgentError, DockerConnection, DockerConnections, Exit, Output, Running, Session, Start, Stopper,
+};
+use cancel::Signals;
 use futures::Stream;
 use gateway::Gateway;
 use gateway::policy::Permit;
@@ -19,7 +24,7 @@ use job::{Ending, Failure, JobContext, Result};
 use tokio::io::{AsyncWriteExt, BufReader};
 
 use crate::access::Access;
-use crate::placement::{HostPlace, script_environment};
+use crate::placement::{HostPlace, end_processes, script_environment};
 use crate::runtime;
 use crate::stage::Stage;
 use crate::state::{JobDirectory, StateDirectory};
@@ -63,7 +68,7 @@ impl<'a> Script<'a> {
     }
 
     async fn run(self, script: &[u8]) -> Result<Exit> {
-        let signals = cancel::Signals::listen()?;
+        let signals = Signals::listen()?;
         let duplex = agent::host::spawn(&agent_program()?).map_err(agent_failure)?;
         let (session, connections) = Session::open(duplex).await.map_err(agent_failure)?;
         let cluster = self.cluster()?;
@@ -71,7 +76,11 @@ impl<'a> Script<'a> {
         let gateway = self.gateway(cluster, connections)?;
         tracing::info!(job = %self.job.key, stage = self.name, "starting the script");
         let running = session.start(start, script).await.map_err(agent_failure)?;
-        let exit = self.attend(running, signals).await?;
+        let attended = self.attend(running, signals).await;
+        if attended.is_err() {
+            self.end_orphans().await;
+        }
+        let exit = attended?;
         if let Some(gateway) = gateway {
             tracing::info!(touched = ?gateway.touched(), "services that the script changed");
         }
@@ -118,37 +127,67 @@ impl<'a> Script<'a> {
         Ok(Start { command, environment, directory: place.builds_directory, sockets })
     }
 
-    /// Passes the output on until the script has ended, by itself or by a signal to this process.
-    async fn attend(&self, mut running: Running, mut signals: cancel::Signals) -> Result<Exit> {
+    /// Passes the output on until the script has ended, by itself, by a signal to this process, or
+    /// because nobody reads the job log any more.
+    async fn attend(&self, mut running: Running, mut signals: Signals) -> Result<Exit> {
         let stopper = running.stopper();
-        let copied = {
-            let mut output = BufReader::with_capacity(OUTPUT_BUFFER, &mut running.output);
-            let mut stdout = tokio::io::stdout();
-            let copy = async {
-                let copied = tokio::io::copy_buf(&mut output, &mut stdout).await;
-                copied.and(stdout.flush().await)
-            };
-            tokio::pin!(copy);
-            loop {
-                tokio::select! {
-                    copied = &mut copy => break copied,
-                    () = signals.next() => self.cancel(&mut signals, &stopper),
-                }
-            }
-        };
+        let copied = self.heeding(&mut signals, &stopper, pass_on(&mut running.output)).await;
         if copied.is_err() {
-            // Nobody reads the job log any more: gitlab-runner is gone.
             stopper.stop(self.stage.profile.stop_grace);
         }
-        let exit = running.exited().await.map_err(agent_failure)?;
+        let exit = self.heeding(&mut signals, &stopper, running.exited()).await;
         copied.map_err(|error| Failure::system("the job log is closed").caused_by(error))?;
-        Ok(exit)
+        exit.map_err(agent_failure)
     }
 
-    fn cancel(&self, signals: &mut cancel::Signals, stopper: &agent::Stopper) {
-        tracing::info!(job = %self.job.key, stage = self.name, "cancelled");
-        stopper.stop(signals.grace(self.stage.profile.stop_grace));
+    /// Waits for `work`; meanwhile a signal to this process becomes the script's end.
+    async fn heeding<T>(
+        &self,
+        signals: &mut Signals,
+        stopper: &Stopper,
+        work: impl Future<Output = T>,
+    ) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = signals.next() => self.cancel(signals, stopper).await,
+            }
+        }
     }
+
+    async fn cancel(&self, signals: &Signals, stopper: &Stopper) {
+        let grace = signals.grace(self.stage.profile.stop_grace);
+        stopper.stop(grace);
+        tracing::info!(job = %self.job.key, stage = self.name, ?grace, "cancelled");
+        let words = if grace.is_zero() {
+            "Cancelled: killing the script's processes".to_owned()
+        } else {
+            format!("Cancelled: ending the script's processes, killing them after {grace:?}")
+        };
+        // The log may have to wait for its reader; the stop must not.
+        let log = self.stage.log;
+        let _ = tokio::task::spawn_blocking(move || log.line(words)).await;
+    }
+
+    /// Ends what an agent left that died before its script did.
+    async fn end_orphans(&self) {
+        match end_processes(&self.job.key, self.stage.profile.stop_grace).await {
+            Ok(ended) => tracing::warn!(job = %self.job.key, ended, "ended the script's processes"),
+            Err(failure) => self.stage.log.failure(&failure),
+        }
+    }
+}
+
+/// Copies the script's output to the job log, to its end or until nobody reads it.
+async fn pass_on(output: &mut Output) -> io::Result<()> {
+    let mut output = BufReader::with_capacity(OUTPUT_BUFFER, output);
+    let mut stdout = tokio::io::stdout();
+    tokio::select! {
+        copied = tokio::io::copy_buf(&mut output, &mut stdout) => copied?,
+        () = reader::gone() => return Err(io::ErrorKind::BrokenPipe.into()),
+    };
+    stdout.flush().await
 }
 
 /// The job's docker connections, as the gateway takes them.
@@ -166,8 +205,26 @@ fn agent_program() -> Result<PathBuf> {
     Ok(this.with_file_name("swarm-executor-agent"))
 }
 
+/// Whether the script can't be started or was lost, both are the system's.
 fn agent_failure(error: AgentError) -> Failure {
-    Failure::system("the script's agent failed").caused_by(error)
+    let (message, hint) = match &error {
+        AgentError::Spawn { .. }
+        | AgentError::Stranger { .. }
+        | AgentError::OtherRelease { .. } => (
+            "cannot start the script",
+            "install swarm-executor-agent beside the other programs, all from one release",
+        ),
+        AgentError::Refused { .. } => (
+            "cannot start the script",
+            "look at PATH and the rights that gitlab-runner's user has on this runner machine",
+        ),
+        AgentError::Silent { .. } | AgentError::Lost | AgentError::Broken(_) => (
+            "the script was lost",
+            "look in this runner machine's journal for what ended swarm-executor-agent, such as a \
+             lack of memory; then retry the job",
+        ),
+    };
+    Failure::system(message).caused_by(error).hint(hint)
 }
 
 fn ending(stage: &Stage<'_>, exit: Exit) -> Ending {

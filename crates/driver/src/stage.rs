@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use job::settings::{DEFAULT_PATH, Settings};
-use job::{Blame, Ending, Environment, Failure, FailureCodes, ProcessEnvironment, Profile, Result};
+use job::{Ending, Environment, Failure, FailureCodes, ProcessEnvironment, Profile, Result};
 
 use crate::arguments::StageArguments;
 use crate::job_log::JobLog;
@@ -77,12 +77,14 @@ pub(crate) fn parse<A: Parser>(log: JobLog) -> Result<Option<A>> {
             log.line(error.to_string().trim_end());
             Ok(None)
         }
-        Err(error) => {
-            let words = error.to_string();
-            let first = words.lines().next().unwrap_or_default();
-            let first = first.trim_start_matches("error: ").to_owned();
-            Err(Failure::new(Blame::System, format!("wrong arguments: {first}"))
-                .hint("correct the *_args of [runners.custom] in gitlab-runner's config.toml"))
-        }
+        Err(error) => Err(Failure::system(format!("wrong arguments: {}", first_paragraph(&error)))
+            .hint("correct the *_args of [runners.custom] in gitlab-runner's config.toml")),
     }
+}
+
+/// What is wrong, as one line; usage and tips, which follow it, are for people at a terminal.
+fn first_paragraph(error: &clap::Error) -> String {
+    let words = error.to_string();
+    let paragraph = words.lines().take_while(|line| !line.is_empty()).map(str::trim);
+    paragraph.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
 }

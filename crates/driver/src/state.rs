@@ -45,16 +45,19 @@ impl StateDirectory {
             })
     }
 
-    /// Every one that this user's jobs can be in, for cleanup.
+    /// Every one that this user's jobs can be in, for cleanup; none of them need exist.
     pub(crate) fn candidates(environment: &dyn Environment) -> Vec<Self> {
-        let user = rustix::process::geteuid().as_raw();
-        let mut candidates = vec![PathBuf::from(SYSTEM_STATE)];
-        if let Some(runtime) = environment.non_empty("XDG_RUNTIME_DIR") {
-            candidates.push(Path::new(&runtime).join("swarm-executor"));
-        }
-        candidates.push(PathBuf::from(format!("/run/user/{user}/swarm-executor")));
+        let user = rustix::process::geteuid();
+        let runtime = environment.non_empty("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let standard = PathBuf::from(format!("/run/user/{}", user.as_raw()));
+        let of_user = runtime.into_iter().chain([standard]).map(|path| path.join("swarm-executor"));
+        let mut candidates: Vec<_> =
+            [PathBuf::from(SYSTEM_STATE)].into_iter().chain(of_user).collect();
         candidates.dedup();
-        candidates.into_iter().filter(|path| path.is_dir()).map(Self).collect()
+        let is_ours = |path: &PathBuf| {
+            user.is_root() || owner(path).is_none_or(|owner| owner == user.as_raw())
+        };
+        candidates.into_iter().filter(is_ours).map(Self).collect()
     }
 
     /// The directory of job `key`, which need not exist.

@@ -26,8 +26,11 @@ pub(super) fn job_directories(
     if !noted.is_empty() {
         return Ok(noted);
     }
-    match claimed_key(claims) {
-        Some(key) => Ok(states.iter().map(|state| state.job(&key)).collect()),
+    match claimed_keys(claims) {
+        Some(keys) => {
+            let of_key = |key| states.iter().map(move |state| state.job(key));
+            Ok(keys.iter().flat_map(of_key).collect())
+        }
         None if states.iter().all(|state| state.all_jobs().is_empty()) => Ok(Vec::new()),
         None => Err(Failure::system("cannot tell which job to clean up after").hint(
             "JOB_RESPONSE_FILE is missing or unreadable: let gitlab-runner call this program",
@@ -44,8 +47,11 @@ fn of_attempt(states: &[StateDirectory], environment: &dyn Environment) -> Vec<J
     states.iter().flat_map(StateDirectory::all_jobs).filter(is_here).collect()
 }
 
-/// The key by what the job says of itself.
-fn claimed_key(claims: &Claims) -> Option<JobKey> {
+/// The keys that fit what the job says of itself: an address to clone from may have a port or not.
+fn claimed_keys(claims: &Claims) -> Option<Vec<JobKey>> {
     let id = claims.get("CI_JOB_ID")?.parse().ok().filter(|id| *id != 0)?;
-    Some(JobKey::new(claims.get("CI_SERVER_HOST").unwrap_or("gitlab"), id))
+    let host = claims.get("CI_SERVER_HOST").unwrap_or("gitlab");
+    let with_port = claims.get("CI_SERVER_PORT").map(|port| format!("{host}:{port}"));
+    let hosts = [Some(host.to_owned()), with_port];
+    Some(hosts.iter().flatten().map(|host| JobKey::new(host, id)).collect())
 }

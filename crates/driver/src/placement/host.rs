@@ -7,7 +7,9 @@ use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use agent::processes::end_marked;
 use job::settings::{DockerAccess, Profile};
 use job::{Environment, Failure, JobContext, JobKey, Result};
 
@@ -15,7 +17,7 @@ use crate::state::JobDirectory;
 
 /// The variable that marks every process of a job with the job's key, so that cleanup finds those
 /// that outlived their stage.
-pub(crate) const MARK: &str = "SWARM_EXECUTOR_JOB";
+const MARK: &str = "SWARM_EXECUTOR_JOB";
 
 /// Where builds and caches are kept for root.
 const SYSTEM_DATA: &str = "/var/lib/swarm-executor";
@@ -104,6 +106,16 @@ pub(crate) fn script_environment(
 /// `DOCKER_HOST` of a job that goes through the gateway.
 pub(crate) fn gateway_address(directory: &JobDirectory) -> String {
     format!("unix://{}", path_text(&directory.socket()))
+}
+
+/// Ends every process of job `key` on this machine: SIGTERM, SIGKILL after `grace`. Returns how many
+/// there were.
+pub(crate) async fn end_processes(key: &JobKey, grace: Duration) -> Result<usize> {
+    end_marked(MARK.as_ref(), key.as_str().as_ref(), grace).await.map_err(|survivors| {
+        Failure::system("processes of the job still run")
+            .caused_by(survivors)
+            .hint(format!("look for {MARK}={key} in /proc/*/environ"))
+    })
 }
 
 fn path_text(path: &Path) -> String {

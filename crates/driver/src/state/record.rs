@@ -1,14 +1,18 @@
 //! `job.json`: what prepare tells the stages after it.
 //!
-//! An aid, not the truth: everything in it but the attempt directory also follows from the job's
-//! key and profile. It lets cleanup find the job's things with the settings broken and the
-//! environment missing. It never holds a secret.
+//! An aid, not the truth: everything in it but the attempt directory also follows from the job and
+//! its profile. It lets cleanup find the job's things with the settings broken and the environment
+//! missing. It never holds a secret, only where secrets may be.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use job::JobKey;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
+
+use crate::placement::HostPlace;
+use crate::secrets::SecretPlaces;
 
 /// What prepare tells the stages after it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -21,9 +25,29 @@ pub(crate) struct JobRecord {
     pub(crate) builds_directory: PathBuf,
     /// Whether that directory goes with the job.
     pub(crate) remove_builds_directory: bool,
+    /// Where in it secrets come to lie.
+    pub(crate) secrets: SecretPlaces,
 }
 
 impl JobRecord {
+    /// The record of job `key` at `place`, of no attempt yet.
+    pub(crate) fn new(key: &JobKey, place: &HostPlace, secrets: SecretPlaces) -> Self {
+        Self {
+            key: key.to_string(),
+            attempt_directory: PathBuf::new(),
+            builds_directory: place.builds_directory.clone(),
+            remove_builds_directory: !place.shared,
+            secrets,
+        }
+    }
+
+    /// The directory below which no link is followed: the operator's own, so that the job can have
+    /// put nothing else in its place.
+    pub(crate) fn trusted_root(&self) -> &Path {
+        let builds = self.builds_directory.as_path();
+        if self.remove_builds_directory { builds.parent().unwrap_or(builds) } else { builds }
+    }
+
     /// Reads the record at `path`; nothing when it is absent or broken.
     pub(super) fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
