@@ -14,4 +14,5 @@ pub mod images;
 pub mod nodes;
 pub mod pki;
 mod program;
+pub mod search;
 pub mod wait;
