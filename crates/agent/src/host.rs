@@ -18,14 +18,18 @@ const PIPE: usize = 256 << 10;
 
 /// Starts the agent at the path given and returns the stream to it.
 ///
+/// `mark` is its only argument, which says nothing to it: people and
+/// [`end_marked`](crate::processes::end_marked) see by it whose agent this is.
+///
 /// It is in a process group of its own, so that signals sent to this program's group (gitlab-runner
 /// and terminals do that) don't reach it, and its environment is empty. Nothing kills it when the
 /// stream is dropped: it sees the end of file, ends the script's processes, and then itself. The
 /// stream's shutdown waits for that. Its stderr, on which only a crash would write, is this
 /// program's.
-pub fn spawn(agent: &Path) -> Result<impl Duplex + use<>, AgentError> {
+pub fn spawn(agent: &Path, mark: Option<&str>) -> Result<impl Duplex + use<>, AgentError> {
     let failed = |source| AgentError::Spawn { path: agent.to_owned(), source };
     let mut child = Command::new(agent)
+        .args(mark)
         .env_clear()
         .process_group(0)
         .stdin(Stdio::piped())

@@ -27,10 +27,12 @@ fn list(pids: &[i32]) -> String {
 }
 
 /// Ends every process of this machine, but this one, that was started with `name=value` in its
-/// environment: SIGTERM, after `grace` SIGKILL, until none is left. Returns how many there were.
+/// environment or as an argument: SIGTERM, after `grace` SIGKILL, until none is left. Returns how
+/// many there were.
 ///
-/// Processes whose environment we may not read are not found, nor are those that have overwritten
-/// it, as few programs do to change their title.
+/// Processes that have overwritten both, as few programs do to change their title, are not found.
+/// An environment can be read by its user, but not that of a process that keeps its memory to
+/// itself, as an agent does; arguments can always be read.
 pub async fn end_marked(name: &OsStr, value: &OsStr, grace: Duration) -> Result<usize, Survivors> {
     let kill_at = Instant::now() + grace;
     let mut seen = HashSet::new();
@@ -57,8 +59,10 @@ pub async fn end_marked(name: &OsStr, value: &OsStr, grace: Duration) -> Result<
 
 fn marked(name: &OsStr, value: &OsStr) -> Vec<Process> {
     let own = getpid().as_raw_nonzero().get();
+    let argument = format!("{}={}", name.display(), value.display());
     let is_marked = |process: &Process| {
         process.environ().is_ok_and(|all| all.get(name).is_some_and(|found| found == value))
+            || process.cmdline().is_ok_and(|all| all.contains(&argument))
     };
     processes().filter(|process| process.pid() != own && is_marked(process)).collect()
 }

@@ -2,4 +2,4 @@
 
 mod host;
 
-pub(crate) use host::{HostPlace, end_processes, gateway_address, script_environment};
+pub(crate) use host::{HostPlace, end_processes, gateway_address, mark, script_environment};

@@ -24,7 +24,7 @@ use job::{Ending, Failure, JobContext, Result};
 use tokio::io::{AsyncWriteExt, BufReader};
 
 use crate::access::Access;
-use crate::placement::{HostPlace, end_processes, script_environment};
+use crate::placement::{HostPlace, end_processes, mark, script_environment};
 use crate::runtime;
 use crate::stage::Stage;
 use crate::state::{JobDirectory, StateDirectory};
@@ -69,7 +69,8 @@ impl<'a> Script<'a> {
 
     async fn run(self, script: &[u8]) -> Result<Exit> {
         let signals = Signals::listen()?;
-        let duplex = agent::host::spawn(&agent_program()?).map_err(agent_failure)?;
+        let duplex = agent::host::spawn(&agent_program()?, Some(&mark(&self.job.key)))
+            .map_err(agent_failure)?;
         let (session, connections) = Session::open(duplex).await.map_err(agent_failure)?;
         let cluster = self.cluster()?;
         let start = self.start(cluster.as_ref())?;

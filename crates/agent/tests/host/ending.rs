@@ -88,7 +88,7 @@ async fn a_session_that_is_dropped_leaves_nothing() {
 
 #[tokio::test]
 async fn a_session_without_a_start_leaves_nothing() {
-    let (session, _) = Session::open(host::spawn(agent()).unwrap()).await.unwrap();
+    let (session, _) = Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
     let own = std::process::id().to_string();
     let agents = || {
         let children = format!("/proc/{own}/task/{own}/children");
@@ -124,7 +124,7 @@ async fn an_agent_that_is_killed_is_an_error_and_not_an_exit() {
 async fn near_side_to_be_killed() {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
-    let (session, _) = Session::open(host::spawn(agent()).unwrap()).await.unwrap();
+    let (session, _) = Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
     let environment =
         vec![("PATH".into(), "/usr/bin:/bin".into()), (MARK.into(), line.trim().into())];
     let command = vec!["bash".into()];

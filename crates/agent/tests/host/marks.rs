@@ -35,3 +35,13 @@ async fn marked_processes_are_ended_and_counted_and_others_left_alone() {
 async fn no_marked_process_is_no_error() {
     assert_eq!(end(&Place::new(), NO_GRACE).await, 0);
 }
+
+#[tokio::test]
+async fn a_mark_among_the_arguments_counts_as_well() {
+    let place = Place::new();
+    let mark = format!("{MARK}={}", place.mark());
+    let script = ["-c", "kill -STOP $$", &mark];
+    let mut bare = Command::new("bash").args(script).env_clear().spawn().unwrap();
+    assert_eq!(end(&place, NO_GRACE).await, 1);
+    assert_eq!(bare.wait().unwrap().signal(), Some(9));
+}

@@ -108,13 +108,18 @@ pub(crate) fn gateway_address(directory: &JobDirectory) -> String {
     format!("unix://{}", path_text(&directory.socket()))
 }
 
+/// The same mark as an argument, for a program whose environment nobody may read.
+pub(crate) fn mark(key: &JobKey) -> String {
+    format!("{MARK}={key}")
+}
+
 /// Ends every process of job `key` on this machine: SIGTERM, SIGKILL after `grace`. Returns how many
 /// there were.
 pub(crate) async fn end_processes(key: &JobKey, grace: Duration) -> Result<usize> {
     end_marked(MARK.as_ref(), key.as_str().as_ref(), grace).await.map_err(|survivors| {
         Failure::system("processes of the job still run")
             .caused_by(survivors)
-            .hint(format!("look for {MARK}={key} in /proc/*/environ"))
+            .hint(format!("look for {} in /proc/*/environ and /proc/*/cmdline", mark(key)))
     })
 }
 
