@@ -118,7 +118,7 @@ impl Check<'_> {
     fn certificate(&mut self) {
         let [first, intermediates @ ..] = self.credentials.chain() else { return };
         if let Some(certificate) = Certificate::read(first) {
-            self.purpose(first, &certificate);
+            self.purpose(&certificate);
             self.dates(&certificate);
             self.signature(&certificate, intermediates);
         } else {
@@ -130,12 +130,12 @@ impl Check<'_> {
         }
     }
 
-    fn purpose(&mut self, der: &CertificateDer<'_>, certificate: &Certificate<'_>) {
+    fn purpose(&mut self, certificate: &Certificate<'_>) {
         let name = self.name_of(Part::Certificate);
-        if self.credentials.ca().contains(der) {
+        if self.holds_the_ca() {
             self.error(
                 format!("{name} holds the CA's own certificate"),
-                "it must hold the certificate that the CA issued for the client",
+                "put the certificate there that the CA issued for the client: cert.pem",
             );
         } else if certificate.is_ca() {
             self.error(
@@ -149,6 +149,11 @@ impl Check<'_> {
                 "issue one with extendedKeyUsage = clientAuth",
             );
         }
+    }
+
+    /// Whether the CA's certificate stands where the client's should.
+    fn holds_the_ca(&self) -> bool {
+        self.credentials.chain().first().is_some_and(|first| self.credentials.ca().contains(first))
     }
 
     fn dates(&mut self, certificate: &Certificate<'_>) {
@@ -195,6 +200,8 @@ impl Check<'_> {
         let matching = self.credentials.chain().iter().position(|der| key::matches(&*signing, der));
         match matching {
             Some(0) => {}
+            // Said already, and no key would belong to that one.
+            None if self.holds_the_ca() => {}
             Some(_) => self.error(
                 format!("{certificate} starts with a certificate that is not the client's"),
                 "put the client's certificate first and those of its issuers after it",

@@ -5,6 +5,7 @@
 //! which job asks. No shell is involved. What it prints is never shown, not even in part; of its
 //! standard error the last line is.
 
+use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -71,19 +72,28 @@ impl Command {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| self.failure("cannot be started").caused_by(error))?;
+            .map_err(|error| self.not_started(error))?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let ended = async { tokio::join!(read(stdout), read(stderr), child.wait()) };
         let (stdout, stderr, status) =
             tokio::time::timeout(self.timeout, ended).await.map_err(|_| {
                 self.failure(&format!("took longer than {}", format_duration(self.timeout)))
+                    .hint("run it by hand as gitlab-runner's user, or raise command_timeout")
             })?;
         let status = status.map_err(|error| self.failure("was lost").caused_by(error))?;
         if status.success() { Ok(stdout) } else { Err(self.failed(status, &stderr)) }
     }
 
+    fn not_started(&self, error: io::Error) -> Failure {
+        self.failure("cannot be started")
+            .caused_by(error)
+            .hint("name a program in the profile's `command` that gitlab-runner's user may execute")
+    }
+
     fn failed(&self, status: ExitStatus, stderr: &[u8]) -> Failure {
-        let failure = self.failure(&format!("failed ({status})"));
+        let failure = self
+            .failure(&format!("failed ({status})"))
+            .hint("run it by hand as gitlab-runner's user");
         match last_line(stderr) {
             Some(line) => failure.caused_by(line),
             None => failure,
