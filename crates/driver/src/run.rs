@@ -55,7 +55,7 @@ struct Script<'a> {
     job: &'a JobContext,
     name: &'a str,
     directory: JobDirectory,
-    access: DockerAccess,
+    granted: DockerAccess,
 }
 
 impl<'a> Script<'a> {
@@ -63,18 +63,21 @@ impl<'a> Script<'a> {
         let directory = StateDirectory::choose(stage.environment)?.job(&job.key);
         let Ok(parsed) = name.parse::<job::Stage>();
         let housekeeping = parsed.is_housekeeping();
-        let access = if housekeeping { DockerAccess::None } else { stage.profile.docker_access };
-        Ok(Self { stage, job, name, directory, access })
+        let granted = if housekeeping { DockerAccess::None } else { stage.profile.docker_access };
+        Ok(Self { stage, job, name, directory, granted })
     }
 
     async fn run(self, script: &[u8]) -> Result<Exit> {
         let signals = Signals::listen()?;
+        let access = self.access()?;
+        let start = self.start(access.as_ref())?;
+        let gateway = self.gateway(access)?;
         let duplex = agent::host::spawn(&agent_program()?, Some(&mark(&self.job.key)))
             .map_err(agent_failure)?;
         let (session, connections) = Session::open(duplex).await.map_err(agent_failure)?;
-        let cluster = self.cluster()?;
-        let start = self.start(cluster.as_ref())?;
-        let gateway = self.gateway(cluster, connections)?;
+        if let Some(gateway) = gateway.clone() {
+            tokio::spawn(async move { gateway.serve_all(arrivals(connections)).await });
+        }
         tracing::info!(job = %self.job.key, stage = self.name, "starting the script");
         let running = session.start(start, script).await.map_err(agent_failure)?;
         let attended = self.attend(running, signals).await;
@@ -88,9 +91,9 @@ impl<'a> Script<'a> {
         Ok(exit)
     }
 
-    /// The cluster with prepare's credentials, when the script is given any way to it.
-    fn cluster(&self) -> Result<Option<Access>> {
-        match self.access {
+    /// The way to the cluster with prepare's credentials, when the script is given any.
+    fn access(&self) -> Result<Option<Access>> {
+        match self.granted {
             DockerAccess::Gateway | DockerAccess::Certificates => {
                 Access::prepared(self.stage, self.job, &self.directory).map(Some)
             }
@@ -98,29 +101,22 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Serves the job's docker connections for as long as this process lives.
-    fn gateway(
-        &self,
-        cluster: Option<Access>,
-        connections: DockerConnections,
-    ) -> Result<Option<Gateway>> {
-        let Some(access) = cluster.filter(|_| self.access == DockerAccess::Gateway) else {
+    /// What serves the job's docker connections.
+    fn gateway(&self, access: Option<Access>) -> Result<Option<Gateway>> {
+        let Some(access) = access.filter(|_| self.granted == DockerAccess::Gateway) else {
             return Ok(None);
         };
         // Prepare has already told the job's log what there is to be warned of.
         let cluster = access.cluster(self.stage, |words| tracing::warn!("{words}"))?;
-        let gateway = Gateway::new(cluster.transport().clone(), Permit);
-        let serving = gateway.clone();
-        tokio::spawn(async move { serving.serve_all(arrivals(connections)).await });
-        Ok(Some(gateway))
+        Ok(Some(Gateway::new(cluster.transport().clone(), Permit)))
     }
 
-    fn start(&self, cluster: Option<&Access>) -> Result<Start> {
+    fn start(&self, access: Option<&Access>) -> Result<Start> {
         let place = HostPlace::new(&self.stage.profile, &self.job.key, self.stage.environment)?;
-        let endpoint = cluster.map(|access| access.endpoint.to_string());
+        let endpoint = access.map(|access| access.endpoint.to_string());
         let environment =
-            script_environment(self.job, self.access, endpoint.as_deref(), &self.directory);
-        let sockets = match self.access {
+            script_environment(self.job, self.granted, endpoint.as_deref(), &self.directory);
+        let sockets = match self.granted {
             DockerAccess::Gateway => vec![self.directory.socket()],
             DockerAccess::Certificates | DockerAccess::None => Vec::new(),
         };
