@@ -14,8 +14,8 @@ use crate::line::{Line, Turn};
 use crate::relay::{Relay, Shared};
 
 /// How long a job that was answered before it had sent all may go on sending. Hanging up at once
-/// could make its end drop the answer unread; Go's server waits as long
-/// (<https://github.com/golang/go/blob/go1.24.0/src/net/http/server.go#L1758>).
+/// could make its end drop the answer unread; Go's server waits as long (`rstAvoidanceDelay` in
+/// <https://github.com/golang/go/blob/go1.24.0/src/net/http/server.go>).
 const LINGER: Duration = Duration::from_millis(500);
 
 /// How far one connection reads or writes ahead, in bytes; also the limit for a request's headers.

@@ -3,8 +3,9 @@
 //! While an answer is on its way hyper, which has to let half-closed connections live, does not
 //! read. So a job that has gone for good, as `docker events` after Ctrl-C, would hold a stream of
 //! the cluster until the next event. But the end of input may also come from a job that still waits
-//! for its answer; both look the same. Hence the end of input leaves an answer [`GRACE`] to arrive.
-//! dockerd itself leaves none: it cancels what it does
+//! for its answer; both look the same. Hence, after the end of input, an answer may go on for as long as
+//! it doesn't fall silent for [`GRACE`]: a job that has gone breaks the line with the first byte
+//! sent. dockerd itself has no patience: it cancels what it does at the end of input
 //! (<https://pkg.go.dev/net/http#Request.Context>).
 //!
 //! What is read while watching is kept for hyper, or for the raw stream that follows.
@@ -20,7 +21,7 @@ use bytes::{Buf, BytesMut};
 use futures::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How long an answer may still take once the job has sent its last byte.
+/// How long an answer may be silent once the job has sent its last byte.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How much is read ahead while watching, in bytes.
@@ -77,6 +78,8 @@ struct State<C> {
     ahead: BytesMut,
     /// Whether the job has sent its last byte.
     ended: bool,
+    /// How many bytes the job was sent.
+    written: u64,
 }
 
 impl<C> Clone for Line<C> {
@@ -87,7 +90,8 @@ impl<C> Clone for Line<C> {
 
 impl<C> Line<C> {
     pub(crate) fn new(stream: C) -> Self {
-        Self(Arc::new(Mutex::new(State { stream, ahead: BytesMut::new(), ended: false })))
+        let state = State { stream, ahead: BytesMut::new(), ended: false, written: 0 };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Gives back bytes that were read and belong to whoever reads next.
@@ -104,7 +108,7 @@ impl<C> Line<C> {
 }
 
 impl<C: AsyncRead + Unpin> Line<C> {
-    /// Returns [`GRACE`] after the job has sent its last byte while an answer was on its way.
+    /// Returns when the job has sent its last byte, and an answer is on its way but silent.
     ///
     /// Must be polled by the task that serves the line, and after it.
     pub(crate) async fn abandoned(&self, turn: &Turn) {
@@ -113,7 +117,13 @@ impl<C: AsyncRead + Unpin> Line<C> {
             if turn.is_answering() { self.state().poll_end(context) } else { Poll::Pending }
         })
         .await;
-        tokio::time::sleep(GRACE).await;
+        loop {
+            let written = self.state().written;
+            tokio::time::sleep(GRACE).await;
+            if turn.is_answering() && self.state().written == written {
+                return;
+            }
+        }
     }
 }
 
@@ -129,6 +139,17 @@ impl<C: AsyncRead + Unpin> State<C> {
             self.ahead.extend_from_slice(buffer.filled());
         }
         if self.ended { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl<C: AsyncWrite + Unpin> State<C> {
+    fn poll_send(
+        &mut self,
+        write: impl FnOnce(Pin<&mut C>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let length = ready!(write(Pin::new(&mut self.stream)))?;
+        self.written += length as u64;
+        Poll::Ready(Ok(length))
     }
 }
 
@@ -158,7 +179,7 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Line<C> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.state().stream).poll_write(context, bytes)
+        self.state().poll_send(|stream| stream.poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
@@ -166,7 +187,7 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Line<C> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.state().stream).poll_write_vectored(context, slices)
+        self.state().poll_send(|stream| stream.poll_write_vectored(context, slices))
     }
 
     fn is_write_vectored(&self) -> bool {

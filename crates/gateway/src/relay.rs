@@ -19,8 +19,8 @@ use crate::route::{Operation, Route};
 use crate::touched::{Change, Intent, Ledger};
 
 /// How much of a request is read ahead where it has to be understood or sent in one piece, in
-/// bytes. The cluster itself takes no longer specification
-/// (<https://github.com/moby/swarmkit/blob/master/manager/manager.go>: gRPC messages of 4 MiB).
+/// bytes. Managers take no longer message of each other
+/// (<https://github.com/moby/swarmkit/blob/master/manager/state/raft/transport/peer.go>).
 /// What is longer passes all the same, but is not understood.
 const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
 

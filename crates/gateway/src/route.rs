@@ -6,13 +6,15 @@
 //! matches decoded paths.
 //!
 //! Nothing here is repaired. dockerd answers a path with `//`, `/./` or `/../` in it by a redirect
-//! and acts on nothing (<https://github.com/gorilla/mux/blob/v1.8.1/mux.go#L175>), so such a path
+//! and acts on nothing (<https://github.com/gorilla/mux/blob/v1.8.1/mux.go>), so such a path
 //! is an unknown operation here as well, and goes out as it came in.
 
-use std::borrow::Cow;
+mod table;
 
 use http::Method;
 use percent_encoding::percent_decode_str;
+
+use self::table::TABLE;
 
 /// What is done to which kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,11 +71,9 @@ impl Route {
             .unwrap_or_else(Self::unknown)
     }
 
-    fn on(kind: &'static str, action: &'static str, object: Captured<'_>) -> Self {
-        Self {
-            operation: Operation::new(kind, action),
-            object: object.0.map(Cow::into_owned).filter(|object| !object.is_empty()),
-        }
+    fn on(kind: &'static str, action: &'static str, object: &str) -> Self {
+        let object = (!object.is_empty()).then(|| object.to_owned());
+        Self { operation: Operation::new(kind, action), object }
     }
 
     fn unknown() -> Self {
@@ -97,157 +97,19 @@ fn without_version(path: &str) -> &str {
     if version > 0 && numeric && version < rest.len() { &rest[version..] } else { path }
 }
 
-/// What a pattern's first placeholder stood for, in a path that matches.
-struct Captured<'p>(Option<Cow<'p, str>>);
-
-/// Matches one pattern: `{}` stands for one part of the path, `{*}` for any number of them.
-fn captured<'p>(pattern: &str, path: &'p str) -> Option<Captured<'p>> {
+/// What a pattern's first placeholder stands for in a path that matches; empty if it has none.
+fn captured<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
     let Some(at) = pattern.find('{') else {
-        return (pattern == path).then_some(Captured(None));
+        return (pattern == path).then_some("");
     };
     let rest = path.strip_prefix(&pattern[..at])?;
     if let Some(tail) = pattern[at..].strip_prefix("{*}") {
-        return rest.strip_suffix(tail).map(|object| Captured(Some(object.into())));
+        return rest.strip_suffix(tail);
     }
     let tail = pattern[at..].strip_prefix("{}")?;
-    let end = rest.find('/').unwrap_or(rest.len());
-    let object = &rest[..end];
-    (!object.is_empty() && captured(tail, &rest[end..]).is_some())
-        .then(|| Captured(Some(object.into())))
+    let (object, after) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    (!object.is_empty() && captured(tail, after).is_some()).then_some(object)
 }
-
-/// Method, path, kind, action.
-type Row = (&'static str, &'static str, &'static str, &'static str);
-
-#[rustfmt::skip]
-const TABLE: &[Row] = &[
-    ("GET",    "/containers/{*}/checkpoints",   "container", "list-checkpoints"),
-    ("POST",   "/containers/{*}/checkpoints",   "container", "create-checkpoint"),
-    ("DELETE", "/containers/{}/checkpoints/{}", "container", "remove-checkpoint"),
-
-    ("HEAD",   "/containers/{*}/archive",   "container", "stat-path"),
-    ("GET",    "/containers/json",          "container", "list"),
-    ("GET",    "/containers/{*}/export",    "container", "export"),
-    ("GET",    "/containers/{*}/changes",   "container", "changes"),
-    ("GET",    "/containers/{*}/json",      "container", "inspect"),
-    ("GET",    "/containers/{*}/top",       "container", "top"),
-    ("GET",    "/containers/{*}/logs",      "container", "logs"),
-    ("GET",    "/containers/{*}/stats",     "container", "stats"),
-    ("GET",    "/containers/{*}/attach/ws", "container", "attach-websocket"),
-    ("GET",    "/exec/{*}/json",            "exec",      "inspect"),
-    ("GET",    "/containers/{*}/archive",   "container", "copy-from"),
-    ("POST",   "/containers/create",        "container", "create"),
-    ("POST",   "/containers/{*}/kill",      "container", "kill"),
-    ("POST",   "/containers/{*}/pause",     "container", "pause"),
-    ("POST",   "/containers/{*}/unpause",   "container", "unpause"),
-    ("POST",   "/containers/{*}/restart",   "container", "restart"),
-    ("POST",   "/containers/{*}/start",     "container", "start"),
-    ("POST",   "/containers/{*}/stop",      "container", "stop"),
-    ("POST",   "/containers/{*}/wait",      "container", "wait"),
-    ("POST",   "/containers/{*}/resize",    "container", "resize"),
-    ("POST",   "/containers/{*}/attach",    "container", "attach"),
-    ("POST",   "/containers/{*}/copy",      "container", "copy-from"),
-    ("POST",   "/containers/{*}/exec",      "container", "exec"),
-    ("POST",   "/exec/{*}/start",           "exec",      "start"),
-    ("POST",   "/exec/{*}/resize",          "exec",      "resize"),
-    ("POST",   "/containers/{*}/rename",    "container", "rename"),
-    ("POST",   "/containers/{*}/update",    "container", "update"),
-    ("POST",   "/containers/prune",         "container", "prune"),
-    ("POST",   "/commit",                   "container", "commit"),
-    ("PUT",    "/containers/{*}/archive",   "container", "copy-into"),
-    ("DELETE", "/containers/{*}",           "container", "remove"),
-
-    ("GET",    "/images/json",              "image", "list"),
-    ("GET",    "/images/search",            "image", "search"),
-    ("GET",    "/images/get",               "image", "save"),
-    ("GET",    "/images/{*}/get",           "image", "save"),
-    ("GET",    "/images/{*}/history",       "image", "history"),
-    ("GET",    "/images/{*}/json",          "image", "inspect"),
-    ("GET",    "/images/{*}/attestations",  "image", "attestations"),
-    ("POST",   "/images/load",              "image", "load"),
-    ("POST",   "/images/create",            "image", "pull"),
-    ("POST",   "/images/{*}/push",          "image", "push"),
-    ("POST",   "/images/{*}/tag",           "image", "tag"),
-    ("POST",   "/images/prune",             "image", "prune"),
-    ("DELETE", "/images/{*}",               "image", "remove"),
-
-    ("GET",    "/_ping",     "system", "ping"),
-    ("HEAD",   "/_ping",     "system", "ping"),
-    ("GET",    "/events",    "system", "events"),
-    ("GET",    "/info",      "system", "info"),
-    ("GET",    "/version",   "system", "version"),
-    ("GET",    "/system/df", "system", "disk-usage"),
-    ("POST",   "/auth",      "system", "log-in"),
-
-    ("GET",    "/volumes",        "volume", "list"),
-    ("GET",    "/volumes/{*}",    "volume", "inspect"),
-    ("POST",   "/volumes/create", "volume", "create"),
-    ("POST",   "/volumes/prune",  "volume", "prune"),
-    ("PUT",    "/volumes/{*}",    "volume", "update"),
-    ("DELETE", "/volumes/{*}",    "volume", "remove"),
-
-    ("POST",   "/build",        "build", "start"),
-    ("POST",   "/build/prune",  "build", "prune"),
-    ("POST",   "/build/cancel", "build", "cancel"),
-    ("POST",   "/session",      "build", "session"),
-    ("POST",   "/grpc",         "build", "grpc"),
-
-    ("POST",   "/swarm/init",           "swarm",   "init"),
-    ("POST",   "/swarm/join",           "swarm",   "join"),
-    ("POST",   "/swarm/leave",          "swarm",   "leave"),
-    ("GET",    "/swarm",                "swarm",   "inspect"),
-    ("GET",    "/swarm/unlockkey",      "swarm",   "unlock-key"),
-    ("POST",   "/swarm/update",         "swarm",   "update"),
-    ("POST",   "/swarm/unlock",         "swarm",   "unlock"),
-    ("GET",    "/services",             "service", "list"),
-    ("GET",    "/services/{}",          "service", "inspect"),
-    ("POST",   "/services/create",      "service", "create"),
-    ("POST",   "/services/{}/update",   "service", "update"),
-    ("DELETE", "/services/{}",          "service", "remove"),
-    ("GET",    "/services/{}/logs",     "service", "logs"),
-    ("GET",    "/nodes",                "node",    "list"),
-    ("GET",    "/nodes/{}",             "node",    "inspect"),
-    ("DELETE", "/nodes/{}",             "node",    "remove"),
-    ("POST",   "/nodes/{}/update",      "node",    "update"),
-    ("GET",    "/tasks",                "task",    "list"),
-    ("GET",    "/tasks/{}",             "task",    "inspect"),
-    ("GET",    "/tasks/{}/logs",        "task",    "logs"),
-    ("GET",    "/secrets",              "secret",  "list"),
-    ("POST",   "/secrets/create",       "secret",  "create"),
-    ("DELETE", "/secrets/{}",           "secret",  "remove"),
-    ("GET",    "/secrets/{}",           "secret",  "inspect"),
-    ("POST",   "/secrets/{}/update",    "secret",  "update"),
-    ("GET",    "/configs",              "config",  "list"),
-    ("POST",   "/configs/create",       "config",  "create"),
-    ("DELETE", "/configs/{}",           "config",  "remove"),
-    ("GET",    "/configs/{}",           "config",  "inspect"),
-    ("POST",   "/configs/{}/update",    "config",  "update"),
-
-    ("GET",    "/plugins",              "plugin", "list"),
-    ("GET",    "/plugins/{*}/json",     "plugin", "inspect"),
-    ("GET",    "/plugins/privileges",   "plugin", "privileges"),
-    ("DELETE", "/plugins/{*}",          "plugin", "remove"),
-    ("POST",   "/plugins/{*}/enable",   "plugin", "enable"),
-    ("POST",   "/plugins/{*}/disable",  "plugin", "disable"),
-    ("POST",   "/plugins/pull",         "plugin", "pull"),
-    ("POST",   "/plugins/{*}/push",     "plugin", "push"),
-    ("POST",   "/plugins/{*}/upgrade",  "plugin", "upgrade"),
-    ("POST",   "/plugins/{*}/set",      "plugin", "set"),
-    ("POST",   "/plugins/create",       "plugin", "create"),
-
-    ("GET",    "/distribution/{*}/json", "distribution", "inspect"),
-
-    ("GET",    "/networks",                "network", "list"),
-    ("GET",    "/networks/",               "network", "list"),
-    ("GET",    "/networks/{*}",            "network", "inspect"),
-    ("POST",   "/networks/create",         "network", "create"),
-    ("POST",   "/networks/{*}/connect",    "network", "connect"),
-    ("POST",   "/networks/{*}/disconnect", "network", "disconnect"),
-    ("POST",   "/networks/prune",          "network", "prune"),
-    ("DELETE", "/networks/{*}",            "network", "remove"),
-
-    ("GET",    "/debug/{*}", "system", "debug"),
-];
 
 #[cfg(test)]
 mod tests {

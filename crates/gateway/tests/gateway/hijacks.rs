@@ -155,7 +155,7 @@ async fn a_raw_stream_that_is_silent_for_hours_lives_on() {
     let (mut job, mut engine, _) = stage.ask(ATTACH).await;
     engine.say(UPGRADED).await;
     job.hears(UPGRADED).await;
-    pass(Duration::from_secs(6 * 60 * 60)).await;
+    pass(Duration::from_hours(6)).await;
     engine.say("still here").await;
     job.hears("still here").await;
 }

@@ -106,8 +106,24 @@ async fn a_job_that_is_gone_does_not_hold_a_silent_stream() {
     engine.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     job.head().await;
     drop(job);
-    pass(Duration::from_secs(6)).await;
+    pass(Duration::from_secs(11)).await;
     assert_eq!(engine.rest().await, "");
+}
+
+#[tokio::test]
+async fn a_job_that_has_sent_its_last_byte_gets_all_of_an_answer_that_keeps_coming() {
+    let stage = Stage::set().await;
+    let (mut job, mut engine, _) = stage.ask("GET /x/export HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    job.end().await;
+    engine.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    job.head().await;
+    for _ in 0..4 {
+        engine.say("4\r\nmore\r\n").await;
+        job.hears("4\r\nmore\r\n").await;
+        pass(Duration::from_secs(3)).await;
+    }
+    engine.say("0\r\n\r\n").await;
+    assert_eq!(job.rest().await, "0\r\n\r\n");
 }
 
 #[tokio::test]
