@@ -55,7 +55,6 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
 #[derive(Clone, Copy)]
 pub(crate) enum Profile {
     Dev,
-    #[expect(dead_code, reason = "for the benchmark")]
     Release,
 }
 

@@ -3,6 +3,7 @@
 //! Each sets up all that it needs on a Debian machine with Rust: packages, binaries, a swarm of
 //! real engines in network namespaces of their own. None touches an engine that already runs.
 
+mod bench;
 mod cargo;
 mod demo;
 mod machine;
@@ -21,6 +22,8 @@ enum Task {
     Demo,
     /// Runs every test: those of the crates, then whole jobs on a swarm of real engines
     Test(test::Arguments),
+    /// Measures what swarm-executor costs, beside the least that could do the same
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn run(task: &Task) -> Result<()> {
     match task {
         Task::Demo => block_on(demo::run()),
         Task::Test(arguments) => block_on(test::run(arguments)),
+        Task::Bench(arguments) => block_on(bench::run(arguments)),
     }
 }
 
