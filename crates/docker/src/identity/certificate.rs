@@ -69,7 +69,9 @@ impl<'a> Certificate<'a> {
             ))
         } else if now + notice > until {
             let until = format_rfc3339_seconds(until);
-            Validity::EndsSoon(format!("holds a certificate that expires on {until}"))
+            Validity::EndsSoon(format!(
+                "holds a certificate that expires on {until}: issue a new one before"
+            ))
         } else {
             Validity::Good
         }
