@@ -24,7 +24,7 @@ use crate::job_log::JobLog;
 use crate::placement::{HostPlace, end_processes};
 use crate::secrets::SecretPlaces;
 use crate::state::{JobDirectory, JobRecord, already_gone_is_success};
-use crate::{hardening, runtime, stage};
+use crate::{diagnostics, hardening, runtime, stage};
 
 /// Time between SIGTERM and SIGKILL for processes that outlived their stage. It is a little more
 /// than what an agent without its `run` grants them, so that the agent, too, ends by itself.
@@ -107,7 +107,9 @@ impl<'a> Cleanup<'a> {
     fn profile(&mut self, arguments: job::Result<StageArguments>) -> Option<job::Profile> {
         let profile = arguments.and_then(|arguments| {
             let settings = Settings::load(arguments.settings.as_deref())?;
-            stage::start_diagnostics(&settings, JobLog::Stderr);
+            if let Err(words) = diagnostics::start(&settings.diagnostics) {
+                JobLog::Stderr.warning(words);
+            }
             settings.profile(&arguments.profile)
         });
         profile.map_err(|failure| self.failures.push(failure)).ok()

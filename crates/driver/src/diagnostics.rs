@@ -15,8 +15,9 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// Starts the diagnostics of this process. `Err` says, for a person, what is missing.
 pub(crate) fn start(diagnostics: &Diagnostics) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&diagnostics.level)
-        .map_err(|error| format!("diagnostics level \"{}\": {error}", diagnostics.level))?;
+    let filter = EnvFilter::try_new(&diagnostics.level).map_err(|error| {
+        format!("no diagnostics: `level` \"{}\" of the settings: {error}", diagnostics.level)
+    })?;
     let Some(layer) = layer(&diagnostics.destination)? else { return Ok(()) };
     // A second start, as a test in one process may ask for, keeps the first destination.
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
@@ -34,11 +35,9 @@ fn layer(destination: &Destination) -> Result<Option<BoxedLayer>, String> {
 }
 
 fn json_lines(path: &Path) -> Result<BoxedLayer, String> {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o640)
-        .open(path)
-        .map_err(|error| format!("diagnostics cannot go to {}: {error}", path.display()))?;
+    let file =
+        OpenOptions::new().create(true).append(true).mode(0o640).open(path).map_err(|error| {
+            format!("no diagnostics: `file` {} of the settings: {error}", path.display())
+        })?;
     Ok(tracing_subscriber::fmt::layer().json().with_writer(Mutex::new(file)).boxed())
 }

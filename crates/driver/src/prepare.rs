@@ -30,6 +30,7 @@ struct Prepare<'a> {
 
 impl Prepare<'_> {
     async fn run(&self) -> Result<()> {
+        self.stage.no_diagnostics.iter().for_each(|words| self.stage.log.warning(words));
         let place = HostPlace::new(&self.stage.profile, &self.job.key, self.stage.environment)?;
         self.record(&place)?;
         match self.stage.profile.docker_access {

@@ -229,8 +229,19 @@ fn ending(stage: &Stage<'_>, exit: Exit) -> Ending {
         Exit::Code(0) => Ending::Success,
         Exit::Code(code) => Ending::Script(code),
         Exit::Signal(signal) => {
-            stage.log.warning(format!("the script was ended by signal {signal}"));
+            stage
+                .log
+                .warning(format!("the script was ended by signal {signal}{}", suspect(signal)));
             Ending::Script(128 + signal)
         }
+    }
+}
+
+/// Who sends such a signal when nobody else has.
+fn suspect(signal: i32) -> &'static str {
+    if signal == rustix::process::Signal::KILL.as_raw() {
+        " (SIGKILL): this runner machine's journal tells whether memory ran out"
+    } else {
+        ""
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) arguments: StageArguments,
     pub(crate) profile: Profile,
     pub(crate) log: JobLog,
+    /// Why the operator's diagnostics go nowhere, for the one stage that tells it.
+    pub(crate) no_diagnostics: Option<String>,
 }
 
 impl<'a> Stage<'a> {
@@ -27,9 +29,9 @@ impl<'a> Stage<'a> {
         log: JobLog,
     ) -> Result<Self> {
         let settings = Settings::load(arguments.settings.as_deref())?;
-        start_diagnostics(&settings, log);
+        let no_diagnostics = diagnostics::start(&settings.diagnostics).err();
         let profile = settings.profile(&arguments.profile)?;
-        Ok(Self { environment, arguments, profile, log })
+        Ok(Self { environment, arguments, profile, log, no_diagnostics })
     }
 
     /// The settings file, in the words by which a person finds it.
@@ -38,13 +40,6 @@ impl<'a> Stage<'a> {
             Some(path) => path.display().to_string(),
             None => DEFAULT_PATH.to_owned(),
         }
-    }
-}
-
-/// Starts the operator's diagnostics; a failure to is worth a line, no more.
-pub(crate) fn start_diagnostics(settings: &Settings, log: JobLog) {
-    if let Err(words) = diagnostics::start(&settings.diagnostics) {
-        log.warning(words);
     }
 }
 
