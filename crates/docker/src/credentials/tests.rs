@@ -150,7 +150,11 @@ async fn a_command_that_fails_is_told_with_its_last_line_but_never_its_output() 
     let told =
         told_of(&command("echo sealed-key; echo first >&2; echo 'vault is sealed' >&2; exit 3"))
             .await;
-    assert_eq!(told, "the credentials command /bin/sh failed (exit status: 3): vault is sealed");
+    assert_eq!(
+        told,
+        "the credentials command /bin/sh failed (exit status: 3): vault is sealed\n  \
+         hint: run it by hand as gitlab-runner's user"
+    );
 }
 
 #[tokio::test]
