@@ -5,19 +5,25 @@
 //! the swarm, and what is left on the machine. Nothing here knows the driver from inside.
 
 mod machine;
+mod moments;
 mod project;
+mod told;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use job::Result;
+use job::{Failure, Result};
 use play::{Exec, Job, Protocol, Runner};
+use tempfile::{NamedTempFile, TempPath};
 use testkit::images::WHOAMI_PORT;
 use testkit::nodes::SwarmHandle;
 use testkit::wait::{Seen, until};
 
 pub use machine::{Left, left_by, left_by_id};
+pub use moments::{Moment, at};
 pub use project::{ARTICLE, Credentials, Repository, SHORT, example};
+pub use told::{errors, unfit, warnings};
 
 /// Both ends of the range of gitlab-runner versions.
 pub const PROTOCOLS: [Protocol; 2] = [Protocol::V14_7, Protocol::V19];
@@ -81,6 +87,18 @@ pub fn runner_with(protocol: Protocol, arguments: &[&str]) -> Runner {
     runner.protocol = protocol;
     runner.retry_interval = Duration::from_millis(50);
     runner
+}
+
+/// A settings file with this text.
+///
+/// # Errors
+/// There is no room for it.
+pub fn settings(text: &str) -> Result<TempPath> {
+    let written = NamedTempFile::new().and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        Ok(file.into_temp_path())
+    });
+    written.map_err(|error| Failure::system("cannot write a settings file").caused_by(error))
 }
 
 /// One of this repository's programs, built beside the tests.
