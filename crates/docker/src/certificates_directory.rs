@@ -41,7 +41,9 @@ pub fn write(directory: &Path, credentials: &Credentials) -> Result<()> {
         write_file(&opened, part.file_name(), text.expose_secret().as_bytes()).map_err(
             |error| {
                 let path = directory.join(part.file_name());
-                Failure::system(format!("cannot write {}", path.display())).caused_by(error)
+                Failure::system(format!("cannot write {}", path.display()))
+                    .caused_by(error)
+                    .hint("make room on the file system that it is on")
             },
         )?;
     }
