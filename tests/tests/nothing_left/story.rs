@@ -1,0 +1,103 @@
+//! What these scenarios are told with: the article's job in ways to end, and the ends.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use play::{Job, Protocol, Runner, Sources};
+use scenarios::{ARTICLE, Left, Scenario, left_by, program, runner_with};
+
+/// Said by a script that is in the middle of its work.
+pub(crate) const BUSY: &str = "busy";
+
+/// How a script says so.
+pub(crate) const SAY_BUSY: &str = "echo bu''sy";
+
+/// Settings with which a cancelled script's processes don't get long.
+pub(crate) const HASTY: &str = "[profile.default]\nstop_grace = \"1s\"\n";
+
+/// Settings with which a build directory below `builds` outlives its job.
+pub(crate) fn keeping(builds: &Path) -> String {
+    format!(
+        "[profile.default]\nkeep_build_dir = true\nbuilds_dir = \"{0}\"\ncache_dir = \"{0}\"\n",
+        builds.display()
+    )
+}
+
+/// The article's script with `last` instead of its deploy, and nothing after it.
+pub(crate) fn article(last: &[&'static str]) -> Vec<&'static str> {
+    [&ARTICLE[..7], last].concat()
+}
+
+/// Every kind of process that a script can leave to itself; at last it sleeps.
+pub(crate) const PROCESSES: [&str; 7] = [
+    "sleep 1000 &",
+    "setsid sleep 1000 &",
+    "(setsid bash -c 'sleep 1000 & sleep 1000' > /dev/null 2>&1 < /dev/null &)",
+    r#"setsid bash -c "trap '' TERM; touch deaf; while :; do sleep 1; done" > /dev/null 2>&1 &"#,
+    "until [ -e deaf ]; do sleep 0.02; done",
+    SAY_BUSY,
+    "sleep 1000",
+];
+
+/// A job that takes no time to fetch.
+pub(crate) fn job(scenario: &Scenario, script: &[&str]) -> Job {
+    scenario.job("deploy").sources(Sources::None).script(script.iter().copied())
+}
+
+/// A runner whose settings file is this one.
+pub(crate) fn runner_by(protocol: Protocol, settings: &Path) -> Runner {
+    runner_with(protocol, &["--settings", &settings.to_string_lossy()])
+}
+
+/// Nothing of the job is on this machine.
+#[track_caller]
+pub(crate) fn assert_nothing_left(job: &Job, told: &str) {
+    assert_eq!(left_by(job), Left::default(), "{told}");
+}
+
+/// Something of the job is there to be cleaned up.
+#[track_caller]
+pub(crate) fn assert_something_left(job: &Job) {
+    assert!(!left_by(job).directories.is_empty(), "there is nothing to clean up");
+}
+
+/// Cleanup called by hand, with this and nothing else in its environment.
+pub(crate) struct ByHand {
+    command: Command,
+}
+
+impl ByHand {
+    pub(crate) fn new(arguments: &[&str]) -> Self {
+        let mut command = Command::new(program("swarm-executor-cleanup"));
+        command.args(arguments).env_clear().current_dir("/");
+        Self { command }
+    }
+
+    /// In gitlab-runner's directory of the attempt.
+    pub(crate) fn from(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// With the job response.
+    pub(crate) fn with_response(self, path: &Path) -> Self {
+        self.with("JOB_RESPONSE_FILE", &path.to_string_lossy())
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Its exit code and what it says to the operator.
+    pub(crate) fn run(mut self) -> (Option<i32>, String) {
+        let Output { status, stderr, .. } = self.command.output().unwrap();
+        (status.code(), String::from_utf8_lossy(&stderr).into_owned())
+    }
+}
+
+/// The certificates directory of a job while there is one.
+pub(crate) fn certificates(job: &Job) -> PathBuf {
+    let state = left_by(job).directories.into_iter().find(|path| path.starts_with("/run"));
+    state.unwrap_or_default().join("certificates")
+}
