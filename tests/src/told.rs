@@ -64,3 +64,38 @@ fn without_moment(word: &str) -> String {
     let is_moment = bare.len() == 20 && bare.get(10..11) == Some("T") && bare.ends_with('Z');
     if is_moment { word.replace(bare, "TIME") } else { word.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use play::{Status, Variable};
+
+    const LOG: &str = "\u{1b}[31;1mERROR: A is missing\u{1b}[0;m\n  hint: add it\nother words\n  \
+        indented\n\u{1b}[31;1mERROR: it ended at 2026-11-23T00:45:01Z; see\u{1b}[0;m\n\
+        \u{1b}[0;33mWARNING: soon\u{1b}[0;m\n\u{1b}[31;1mERROR: Job failed: exit status 1\u{1b}[0;m\n";
+
+    #[test]
+    fn errors_are_told_with_what_belongs_to_them_and_nothing_else() {
+        assert_eq!(errors(LOG.as_bytes()), "A is missing\n  hint: add it\nit ended at TIME; see\n");
+        assert_eq!(warnings(LOG.as_bytes()), "soon\n");
+    }
+
+    #[test]
+    fn a_piece_of_a_key_and_the_insides_of_an_error_are_unfit() {
+        let key =
+            "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEG\n-----END PRIVATE KEY-----";
+        let job = Job::new("deploy").variable(Variable::new("K", key));
+        let outcome = |log: &str| Outcome {
+            status: Status::Success,
+            reason: None,
+            log: log.into(),
+            stages: Vec::new(),
+            cleanup_log: Vec::new(),
+        };
+        assert_eq!(unfit(&job, &outcome("a PRIVATE KEY is missing")), [""; 0]);
+        assert_eq!(
+            unfit(&job, &outcome("Os { code: 2 } at MIGHAgEAMBMGByqGSM49AgEG")),
+            ["Os {", "MIGHAgEAMBMGByqGSM49"]
+        );
+    }
+}
