@@ -7,6 +7,7 @@
 //! warnings, never the job log.
 
 mod find;
+mod remove;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ use crate::arguments::StageArguments;
 use crate::job_log::JobLog;
 use crate::placement::{HostPlace, end_processes};
 use crate::secrets::SecretPlaces;
-use crate::state::{JobDirectory, JobRecord, already_gone_is_success};
+use crate::state::{JobDirectory, JobRecord};
 use crate::{diagnostics, hardening, runtime, stage};
 
 /// Time between SIGTERM and SIGKILL for processes that outlived their stage. It is a little more
@@ -81,7 +82,7 @@ impl<'a> Cleanup<'a> {
             self.wipe(&directory.certificates());
             self.wipe_in_builds(record.as_ref());
             self.remove_builds(record.as_ref());
-            self.report_left(directory.path(), directory.remove());
+            self.remove(directory.path());
         }
         self.failures
     }
@@ -160,13 +161,12 @@ impl<'a> Cleanup<'a> {
 
     fn remove_builds(&mut self, record: Option<&JobRecord>) {
         if let Some(record) = record.filter(|record| record.remove_builds_directory) {
-            let builds = &record.builds_directory;
-            self.report_left(builds, already_gone_is_success(std::fs::remove_dir_all(builds)));
+            self.remove(&record.builds_directory);
         }
     }
 
-    fn report_left(&mut self, path: &Path, removed: std::io::Result<()>) {
-        if let Err(error) = removed {
+    fn remove(&mut self, path: &Path) {
+        if let Err(error) = remove::whole(path) {
             self.failures.push(
                 Failure::system(format!("cannot remove {}", path.display()))
                     .caused_by(error)

@@ -139,11 +139,6 @@ impl JobDirectory {
         })
     }
 
-    /// Removes it with all that is in it; "already gone" is success.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        already_gone_is_success(std::fs::remove_dir_all(&self.path))
-    }
-
     fn record_path(&self) -> PathBuf {
         self.path.join("job.json")
     }

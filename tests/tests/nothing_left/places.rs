@@ -101,7 +101,8 @@ exec setpriv --reuid={id} --regid={id} --clear-groups "$@""#,
 #[tokio::test]
 async fn are_somebodys_own_where_gitlab_runner_is_not_root() -> Result<()> {
     let (scenario, somebody) = (Scenario::new()?, Somebody::new());
-    let script = [&MODES[..], &["docker node ls", "pwd"]].concat();
+    let read_only = "mkdir -p $CI_PROJECT_DIR/cache/mod && chmod -R a-w $CI_PROJECT_DIR/cache";
+    let script = [&MODES[..], &["docker node ls", read_only]].concat();
     let job = job(&scenario, &script);
     let outcome = somebody.runner().play(&job, &Cancel::default(), |_| {}).await;
     let log = outcome.log_text();
