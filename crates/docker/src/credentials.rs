@@ -113,6 +113,13 @@ impl Credentials {
         &self.origin
     }
 
+    /// The same credentials, answered for by where they first came from: for a copy that was made
+    /// in between.
+    #[must_use]
+    pub fn attributed_to(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
     /// The CA's certificates, at least one.
     pub fn ca(&self) -> &[CertificateDer<'static>] {
         &self.ca

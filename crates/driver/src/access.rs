@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use docker::credentials::{Command, VariableNames};
 use docker::endpoint::Source;
-use docker::{Cluster, Credentials, Endpoint, Identity, Limits};
+use docker::{Cluster, Credentials, Endpoint, Identity, Limits, Origin};
 use job::settings::CredentialSource;
 use job::{Failure, JobContext, Result};
 
@@ -44,7 +44,8 @@ impl Access {
             ))
             .hint("run needs a prepare before it, and no cleanup in between: retry the job"));
         }
-        let credentials = Credentials::from_directory(&certificates)?;
+        let origin = origin(&stage.profile.credentials.source);
+        let credentials = Credentials::from_directory(&certificates)?.attributed_to(origin);
         Ok(Self { endpoint: endpoint(stage, job)?, credentials })
     }
 
@@ -86,9 +87,7 @@ fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
 async fn credentials(stage: &Stage<'_>, job: &JobContext) -> Result<Credentials> {
     match &stage.profile.credentials.source {
         CredentialSource::Variables { ca, cert, key } => {
-            let names =
-                VariableNames { ca: ca.clone(), certificate: cert.clone(), key: key.clone() };
-            Credentials::from_variables(&names, |name| job.variable(name))
+            Credentials::from_variables(&names(ca, cert, key), |name| job.variable(name))
         }
         CredentialSource::Directory(path) => Credentials::from_directory(path),
         CredentialSource::Command { argv, timeout } => {
@@ -100,4 +99,19 @@ async fn credentials(stage: &Stage<'_>, job: &JobContext) -> Result<Credentials>
             Credentials::from_command(&command).await
         }
     }
+}
+
+/// Who answers for the credentials, whichever copy of them is read.
+fn origin(source: &CredentialSource) -> Origin {
+    match source {
+        CredentialSource::Variables { ca, cert, key } => Origin::Variables(names(ca, cert, key)),
+        CredentialSource::Directory(path) => Origin::Directory(path.clone()),
+        CredentialSource::Command { argv, .. } => {
+            Origin::Command(argv.first().cloned().unwrap_or_default())
+        }
+    }
+}
+
+fn names(ca: &str, certificate: &str, key: &str) -> VariableNames {
+    VariableNames { ca: ca.to_owned(), certificate: certificate.to_owned(), key: key.to_owned() }
 }
