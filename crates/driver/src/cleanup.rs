@@ -9,6 +9,7 @@
 mod find;
 mod remove;
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -70,17 +71,17 @@ impl<'a> Cleanup<'a> {
 
     fn run(mut self, arguments: job::Result<StageArguments>) -> Vec<Failure> {
         let directories = self.find();
+        // What can't be wiped is tried again further down, and told then.
         for directory in &directories {
-            self.wipe(&directory.certificates());
+            drop(wipe(&directory.certificates()));
         }
         let profile = self.profile(arguments);
         for directory in &directories {
             let record = self.record(directory, profile.as_ref());
-            self.wipe_in_builds(record.as_ref());
+            drop(wipe_secrets(directory, record.as_ref()));
             self.end_processes(directory.key());
             // Until they ended they could still write.
-            self.wipe(&directory.certificates());
-            self.wipe_in_builds(record.as_ref());
+            self.failures.extend(wipe_secrets(directory, record.as_ref()));
             self.remove_builds(record.as_ref());
             self.remove(directory.path());
         }
@@ -95,12 +96,6 @@ impl<'a> Cleanup<'a> {
                 self.failures.push(failure);
                 Vec::new()
             }
-        }
-    }
-
-    fn wipe(&mut self, directory: &Path) {
-        if let Err(failure) = wipe(directory) {
-            self.failures.push(failure.hint(format!("remove {} by hand", directory.display())));
         }
     }
 
@@ -124,7 +119,7 @@ impl<'a> Cleanup<'a> {
         profile: Option<&job::Profile>,
     ) -> Option<JobRecord> {
         let key = directory.key();
-        let noted = directory.record().filter(|record| record.key == key.as_str());
+        let noted = directory.record().filter(|record| record.belongs_to(key));
         noted.or_else(|| {
             let profile = profile.cloned().unwrap_or_default();
             let place = HostPlace::new(&profile, key, self.environment).ok()?;
@@ -132,23 +127,6 @@ impl<'a> Cleanup<'a> {
             let script = steps.flat_map(|step| &step.script).map(String::as_str);
             Some(JobRecord::new(key, &place, SecretPlaces::of(&place, &self.claims, script)))
         })
-    }
-
-    /// Wipes what the job's own script, or gitlab-runner for it, put into the build directory.
-    fn wipe_in_builds(&mut self, record: Option<&JobRecord>) {
-        let Some(record) = record else { return };
-        let root = record.trusted_root();
-        let made = record.secrets.certificates.iter().map(|place| wipe_inside(root, place));
-        let given = record.secrets.variables.iter().map(|place| wipe_files_inside(root, place));
-        for wiped in made.chain(given) {
-            match wiped {
-                Ok(Wiped::Something | Wiped::Nothing) => {}
-                Ok(Wiped::Outside) => {
-                    tracing::warn!(job = record.key, "a link leads out of the build directory");
-                }
-                Err(failure) => self.failures.push(failure),
-            }
-        }
     }
 
     fn end_processes(&mut self, key: &JobKey) {
@@ -174,4 +152,25 @@ impl<'a> Cleanup<'a> {
             );
         }
     }
+}
+
+/// Wipes the certificates, and what the job's own script or gitlab-runner put into the build
+/// directory. Returns what could not be wiped.
+fn wipe_secrets(directory: &JobDirectory, record: Option<&JobRecord>) -> Vec<Failure> {
+    let own = wipe(&directory.certificates());
+    let in_builds = record.into_iter().flat_map(|record| {
+        let (root, secrets) = (record.trusted_root(), &record.secrets);
+        let made = secrets.certificates.iter().map(move |place| wipe_inside(root, place));
+        let given = secrets.variables.iter().map(move |place| wipe_files_inside(root, place));
+        made.chain(given)
+    });
+    let troubles = |wiped| match wiped {
+        Ok(Wiped::Something | Wiped::Nothing) => None,
+        Ok(Wiped::Outside) => {
+            tracing::warn!(job = %directory.key(), "a link leads out of the build directory");
+            None
+        }
+        Err(failure) => Some(failure),
+    };
+    iter::once(own).chain(in_builds).filter_map(troubles).collect()
 }

@@ -10,9 +10,7 @@ use job::{Claims, Environment, Failure, JobKey, JobResponse, Result};
 
 use crate::state::{JobDirectory, StateDirectory};
 
-/// The directories of this job, of which there is one at most in each state directory. A job whose
-/// prepare never came so far as to make one has none there, but is still returned, for the sake of
-/// its processes and sources.
+/// The directories of this job.
 pub(super) fn job_directories(
     environment: &dyn Environment,
     response: Option<&JobResponse>,
@@ -20,22 +18,34 @@ pub(super) fn job_directories(
 ) -> Result<Vec<JobDirectory>> {
     let states = StateDirectory::candidates(environment);
     if let Some(key) = response.and_then(JobKey::of) {
-        return Ok(states.iter().map(|state| state.job(&key)).collect());
+        return Ok(of_keys(&states, &[key]));
     }
     let noted = of_attempt(&states, environment);
     if !noted.is_empty() {
         return Ok(noted);
     }
     match claimed_keys(claims) {
-        Some(keys) => {
-            let of_key = |key| states.iter().map(move |state| state.job(key));
-            Ok(keys.iter().flat_map(of_key).collect())
-        }
+        Some(keys) => Ok(of_keys(&states, &keys)),
         None if states.iter().all(|state| state.all_jobs().is_empty()) => Ok(Vec::new()),
         None => Err(Failure::system("cannot tell which job to clean up after").hint(
             "JOB_RESPONSE_FILE is missing or unreadable: let gitlab-runner call this program",
         )),
     }
+}
+
+/// The directories that these keys have. Of a job that has none, perhaps no longer, the first that
+/// it could have is returned all the same, for the sake of its processes and sources.
+fn of_keys(states: &[StateDirectory], keys: &[JobKey]) -> Vec<JobDirectory> {
+    let of_key = |key| {
+        let could_be = states.iter().map(move |state| state.job(key));
+        let (mut there, missing): (Vec<_>, Vec<_>) =
+            could_be.partition(|directory| directory.path().exists());
+        if there.is_empty() {
+            there.extend(missing.into_iter().next());
+        }
+        there
+    };
+    keys.iter().flat_map(of_key).collect()
 }
 
 /// The jobs whose record names the directory in which this stage runs.

@@ -41,6 +41,12 @@ impl JobRecord {
         }
     }
 
+    /// Whether it can be the one of job `key`: whatever is removed by it is called like the job.
+    pub(crate) fn belongs_to(&self, key: &JobKey) -> bool {
+        let is_named = self.builds_directory.ends_with(key.as_str());
+        self.key == key.as_str() && (is_named || !self.remove_builds_directory)
+    }
+
     /// The directory below which no link is followed: the operator's own, so that the job can have
     /// put nothing else in its place.
     pub(crate) fn trusted_root(&self) -> &Path {
