@@ -3,13 +3,16 @@
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 use job::Result;
 use play::{Cancel, Job, Protocol};
 use scenarios::{Moment, Scenario, at, runner, settings};
 use tempfile::NamedTempFile;
 
-use crate::story::{ByHand, assert_nothing_left, assert_something_left, job};
+use crate::story::{
+    ByHand, assert_nothing_left, assert_something_left, certificates, job, mount, own_mounts,
+};
 
 /// A job that nobody has cleaned up after.
 struct Abandoned {
@@ -133,7 +136,7 @@ async fn does_without_what_prepare_noted() -> Result<()> {
     let scenario = Scenario::new()?;
     for record in [None, Some(""), Some("{\"key\": \"gitlab.example.com-1\"}")] {
         let abandoned = Abandoned::new(&scenario).await?;
-        let path = crate::story::certificates(&abandoned.job).with_file_name("job.json");
+        let path = certificates(&abandoned.job).with_file_name("job.json");
         match record {
             Some(text) => fs::write(&path, text).unwrap(),
             None => fs::remove_file(&path).unwrap(),
@@ -141,5 +144,34 @@ async fn does_without_what_prepare_noted() -> Result<()> {
         assert_eq!(abandoned.by_response(&[]).run(), (Some(0), String::new()));
         assert_nothing_left(&abandoned.job, "without a record");
     }
+    Ok(())
+}
+
+/// A file that something is mounted on can't be removed.
+#[tokio::test]
+async fn reports_all_that_it_could_not_do_and_does_the_rest() -> Result<()> {
+    let abandoned = Abandoned::new(&Scenario::new()?).await?;
+    own_mounts();
+    let certificate = certificates(&abandoned.job).join("ca.pem");
+    let builds = PathBuf::from("/var/lib/swarm-executor/builds");
+    let key = certificate.iter().nth_back(2).unwrap().to_owned();
+    let source = builds.join(key).join("source");
+    fs::write(&source, "").unwrap();
+    for obstacle in [&certificate, &source] {
+        let path = obstacle.to_string_lossy();
+        mount(&["--bind", &path, &path]);
+    }
+    let (code, words) = abandoned.by_response(&[]).run();
+    assert_eq!(code, Some(2), "{words}");
+    for told in ["cannot wipe the certificates in", "ca.pem: ", "cannot remove", "/builds/"] {
+        assert!(words.contains(told), "{told:?}: {words}");
+    }
+    assert_eq!(words.matches("ERROR: ").count(), 3, "{words}");
+    assert!(!certificate.with_file_name("key.pem").exists(), "{words}");
+    for obstacle in [&certificate, &source] {
+        assert!(Command::new("umount").arg(obstacle).status().unwrap().success());
+    }
+    assert_eq!(abandoned.by_response(&[]).run(), (Some(0), String::new()));
+    assert_nothing_left(&abandoned.job, &words);
     Ok(())
 }

@@ -5,12 +5,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use job::Result;
-use nix::sched::{CloneFlags, unshare};
-use play::{Cancel, Exec, Protocol, Runner, Status};
+use play::{Cancel, Exec, Protocol, Runner, Signal, Status};
 use scenarios::{Moment, Scenario, at, program, runner};
 use tempfile::TempDir;
 
-use crate::story::{BUSY, SAY_BUSY, assert_nothing_left, job};
+use crate::story::{BUSY, PROCESSES, SAY_BUSY, assert_nothing_left, job, mount, own_mounts};
 
 /// Shows the modes of what the job has on this machine, and who owns it.
 const MODES: [&str; 2] = [
@@ -113,6 +112,20 @@ async fn are_somebodys_own_where_gitlab_runner_is_not_root() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn are_emptied_by_somebody_else_than_root_after_a_sudden_death() -> Result<()> {
+    let (scenario, somebody) = (Scenario::new()?, Somebody::new());
+    let unmarked = ["env -i setsid sleep 1000 > /dev/null 2>&1 &"];
+    let job = job(&scenario, &[&unmarked[..], &PROCESSES].concat());
+    let watch = at(Moment::Said(BUSY), |run| run.signal(Signal::SIGKILL).unwrap());
+    let outcome = somebody.runner().play(&job, &Cancel::default(), watch).await;
+    let log = outcome.log_text();
+    assert!(log.contains(BUSY), "{log}");
+    assert_eq!(somebody.left(), [""; 0], "{log}");
+    assert_nothing_left(&job, &log);
+    Ok(())
+}
+
 /// What `/proc` has of a process without core dumps belongs to root
 /// (<https://man7.org/linux/man-pages/man5/proc.5.html>).
 #[tokio::test]
@@ -142,14 +155,12 @@ fn owner_of_memory(pid: u32) -> u32 {
     fs::metadata(format!("/proc/{pid}/environ")).map_or(Somebody::ID, |found| found.uid())
 }
 
-/// In a mount namespace of this test's own, so that the full disk is nobody else's.
 #[tokio::test]
 async fn that_are_full_are_named_and_nothing_is_left_there() -> Result<()> {
     let scenario = Scenario::new()?;
     let state = Path::new("/run/swarm-executor");
     fs::create_dir_all(state).unwrap();
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    mount(&["--make-rprivate", "/"]);
+    own_mounts();
     mount(&["-t", "tmpfs", "-o", "size=8k,mode=700", "tmpfs", "/run/swarm-executor"]);
     let job = job(&scenario, &["docker version"]);
     let outcome = runner(Protocol::V19).play(&job, &Cancel::default(), |_| {}).await;
@@ -161,8 +172,4 @@ async fn that_are_full_are_named_and_nothing_is_left_there() -> Result<()> {
     assert!(left.is_empty(), "{left:?}");
     assert_nothing_left(&job, &log);
     Ok(())
-}
-
-fn mount(arguments: &[&str]) {
-    assert!(std::process::Command::new("mount").args(arguments).status().unwrap().success());
 }

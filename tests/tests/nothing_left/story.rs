@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use nix::sched::{CloneFlags, unshare};
 use play::{Job, Protocol, Runner, Sources};
 use scenarios::{ARTICLE, Left, Scenario, left_by, program, runner_with};
 
@@ -59,6 +60,17 @@ pub(crate) fn assert_nothing_left(job: &Job, told: &str) {
 #[track_caller]
 pub(crate) fn assert_something_left(job: &Job) {
     assert!(!left_by(job).directories.is_empty(), "there is nothing to clean up");
+}
+
+/// From here on mounts are this test's own: this thread and what it starts see them, nobody else.
+pub(crate) fn own_mounts() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    mount(&["--make-rprivate", "/"]);
+}
+
+/// Calls `mount`.
+pub(crate) fn mount(arguments: &[&str]) {
+    assert!(Command::new("mount").args(arguments).status().unwrap().success(), "{arguments:?}");
 }
 
 /// Cleanup called by hand, with this and nothing else in its environment.
