@@ -8,20 +8,20 @@
 mod cancel;
 mod exit_code;
 mod reader;
+mod socket;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use agent::{
-    AgentError, DockerConnection, DockerConnections, Exit, Output, Running, Session, Start, Stopper,
-};
+use agent::{AgentError, Exit, Output, Running, Session, Start, Stopper};
 use cancel::Signals;
-use futures::Stream;
 use gateway::Gateway;
 use gateway::policy::Permit;
 use job::settings::DockerAccess;
 use job::{Ending, Failure, JobContext, Result};
+use socket::Socket;
 use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::task::JoinSet;
 
 use crate::access::Access;
 use crate::placement::{HostPlace, end_processes, mark, script_environment};
@@ -72,12 +72,10 @@ impl<'a> Script<'a> {
         let access = self.access()?;
         let start = self.start(access.as_ref())?;
         let gateway = self.gateway(access)?;
+        let _serving = gateway.as_ref().map(|gateway| self.serve(gateway)).transpose()?;
         let duplex = agent::host::spawn(&agent_program()?, Some(&mark(&self.job.key)))
             .map_err(agent_failure)?;
-        let (session, connections) = Session::open(duplex).await.map_err(agent_failure)?;
-        if let Some(gateway) = gateway.clone() {
-            tokio::spawn(async move { gateway.serve_all(arrivals(connections)).await });
-        }
+        let (session, _) = Session::open(duplex).await.map_err(agent_failure)?;
         tracing::info!(job = %self.job.key, stage = self.name, "starting the script");
         let running = session.start(start, script).await.map_err(agent_failure)?;
         let attended = self.attend(running, signals).await;
@@ -111,17 +109,21 @@ impl<'a> Script<'a> {
         Ok(Some(Gateway::new(cluster.transport().clone(), Permit)))
     }
 
+    /// Serves the job's docker clients until the set is dropped, which removes the socket too.
+    fn serve(&self, gateway: &Gateway) -> Result<JoinSet<()>> {
+        let (gateway, socket) = (gateway.clone(), Socket::listen(&self.directory.socket())?);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { gateway.serve_all(socket.connections()).await });
+        Ok(serving)
+    }
+
     fn start(&self, access: Option<&Access>) -> Result<Start> {
         let place = HostPlace::new(&self.stage.profile, &self.job.key, self.stage.environment)?;
         let endpoint = access.map(|access| access.endpoint.to_string());
         let environment =
             script_environment(self.job, self.granted, endpoint.as_deref(), &self.directory);
-        let sockets = match self.granted {
-            DockerAccess::Gateway => vec![self.directory.socket()],
-            DockerAccess::Certificates | DockerAccess::None => Vec::new(),
-        };
         let command = vec![self.stage.profile.shell.name().into()];
-        Ok(Start { command, environment, directory: place.builds_directory, sockets })
+        Ok(Start { command, environment, directory: place.builds_directory, sockets: Vec::new() })
     }
 
     /// Passes the output on until the script has ended, by itself, by a signal to this process, or
@@ -185,13 +187,6 @@ async fn pass_on(output: &mut Output) -> io::Result<()> {
         () = reader::gone() => return Err(io::ErrorKind::BrokenPipe.into()),
     };
     stdout.flush().await
-}
-
-/// The job's docker connections, as the gateway takes them.
-fn arrivals(connections: DockerConnections) -> impl Stream<Item = DockerConnection> {
-    futures::stream::unfold(connections, |mut connections| async {
-        Some((connections.accept().await?, connections))
-    })
 }
 
 /// The agent's program, installed beside this one.
