@@ -95,7 +95,9 @@ async fn until_interrupted(
         measured = &mut measured => return measured,
         _ = tokio::signal::ctrl_c() => interrupted.cancel(),
     }
-    measured.await.and(Err(Failure::system("interrupted")))
+    // Whatever it was at fails now, which says nothing.
+    let _ = measured.await;
+    Err(Failure::system("interrupted"))
 }
 
 async fn measure(arguments: &Arguments, swarm: &SwarmHandle, jobs: &Jobs) -> Result<()> {
