@@ -135,8 +135,9 @@ impl<'a> Script<'a> {
             stopper.stop(self.stage.profile.stop_grace);
         }
         let exit = self.heeding(&mut signals, &stopper, running.exited()).await;
+        let exit = exit.map_err(agent_failure)?;
         copied.map_err(|error| Failure::system("the job log is closed").caused_by(error))?;
-        exit.map_err(agent_failure)
+        Ok(exit)
     }
 
     /// Waits for `work`; meanwhile a signal to this process becomes the script's end.
