@@ -30,7 +30,6 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 pub use self::error::TransportError;
 pub use self::fault::Fault;
-pub use self::stream::TlsStream;
 
 use self::connector::Connector;
 use crate::{Endpoint, Identity};

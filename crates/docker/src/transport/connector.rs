@@ -15,7 +15,8 @@ use thiserror::Error;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::{BoxError, Target, TlsStream};
+use super::stream::{self, TlsStream};
+use super::{BoxError, Target};
 
 /// How long a connection may be silent before the kernel asks whether the peer still lives, how
 /// often it asks then, and how many times. Keeps idle streams through firewalls that forget, and
@@ -58,7 +59,7 @@ impl Connector {
         let tcp = self.tcp.call(uri).await?.into_inner();
         let name = self.target.endpoint.server_name().clone();
         TlsConnector::from(self.target.identity.tls())
-            .connect(name, tcp)
+            .connect(name, stream::buffered(tcp))
             .await
             .map(TlsStream::new)
             .map_err(|error| ConnectError::Handshake(error).into())
