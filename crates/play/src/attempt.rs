@@ -3,7 +3,6 @@
 //!
 //! The model is `executors/custom/custom.go` and `command/command.go`.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,15 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use serde::Deserialize;
-
 use crate::cancel::Scope;
+use crate::config::Config;
 use crate::environment::{self, Place};
 use crate::outcome::{Event, JobError, Process, StageRecord, Status};
+use crate::output::{Output, Sink};
 use crate::player::Player;
-use crate::process::{Invocation, Stream};
+use crate::process::Invocation;
 use crate::response;
-use crate::runner::{Exec, Shell};
+use crate::runner::Exec;
 use crate::script::Scripts;
 use crate::{Exit, Variables};
 
@@ -34,33 +33,12 @@ pub(crate) struct Attempt<'p, 'a> {
     variables: Mutex<Variables>,
 }
 
-/// What config prints (<https://docs.gitlab.com/runner/executors/custom/#config>).
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Config {
-    hostname: Option<String>,
-    builds_dir: Option<PathBuf>,
-    cache_dir: Option<PathBuf>,
-    builds_dir_is_shared: Option<bool>,
-    driver: Option<Driver>,
-    job_env: Option<BTreeMap<String, String>>,
-    shell: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Driver {
-    name: Option<String>,
-    version: Option<String>,
-}
-
-/// Where a process's output goes.
-enum Output<'a> {
-    /// To the job log.
-    Job,
-    /// stdout is kept, stderr goes to the job log.
-    Kept(&'a mut Vec<u8>),
-    /// To the runner's own log.
-    Runner,
+/// One of the driver's executables, to be started for a stage.
+struct Call<'e> {
+    stage: &'e str,
+    exec: &'e Exec,
+    script: Option<PathBuf>,
+    output: Output<'e>,
 }
 
 impl<'p, 'a> Attempt<'p, 'a> {
@@ -80,12 +58,13 @@ impl<'p, 'a> Attempt<'p, 'a> {
         if let Some(config) = &runner.config {
             self.config = self.ask(config, scope).await?;
         }
-        log.plain(self.startup_message());
+        log.plain(self.config.startup_message());
         self.find_place()?;
         match &runner.prepare {
             Some(exec) => {
                 let scope = scope.within(runner.exec_timeout);
-                self.execute("prepare", exec, None, &scope, Output::Job).await
+                let call = Call { stage: "prepare", exec, script: None, output: Output::Job };
+                self.execute(call, &scope).await
             }
             None => Ok(()),
         }
@@ -121,7 +100,8 @@ impl<'p, 'a> Attempt<'p, 'a> {
         let (runner, log) = (self.player.runner, &self.player.log);
         if let Some(exec) = &runner.cleanup {
             let scope = Scope::unattended(runner.exec_timeout);
-            if let Err(error) = self.execute("cleanup", exec, None, &scope, Output::Runner).await {
+            let call = Call { stage: "cleanup", exec, script: None, output: Output::Runner };
+            if let Err(error) = self.execute(call, &scope).await {
                 log.warning(format!("Cleanup script failed: {error}"));
             }
         }
@@ -132,27 +112,9 @@ impl<'p, 'a> Attempt<'p, 'a> {
     async fn ask(&self, exec: &Exec, scope: &Scope) -> Result<Config, JobError> {
         let mut stdout = Vec::new();
         let scope = scope.within(self.player.runner.exec_timeout);
-        self.execute("config", exec, None, &scope, Output::Kept(&mut stdout)).await?;
-        if stdout.is_empty() {
-            return Ok(Config::default());
-        }
-        serde_json::from_slice(&stdout).map_err(|error| {
-            let message = format!("error while parsing JSON output: {error}");
-            JobError::new(Status::SystemFailure, message)
-        })
-    }
-
-    fn startup_message(&self) -> String {
-        let driver = self.config.driver.as_ref();
-        let name = driver.and_then(|driver| driver.name.as_deref());
-        let version = driver.and_then(|driver| driver.version.as_deref());
-        match (name, version) {
-            (None, _) => "Using Custom executor...".to_owned(),
-            (Some(name), None) => format!("Using Custom executor with driver {name}..."),
-            (Some(name), Some(version)) => {
-                format!("Using Custom executor with driver {name} {version}...")
-            }
-        }
+        let output = Output::Kept(&mut stdout);
+        self.execute(Call { stage: "config", exec, script: None, output }, &scope).await?;
+        Config::parse(&stdout)
     }
 
     fn find_place(&mut self) -> Result<(), JobError> {
@@ -176,23 +138,13 @@ impl<'p, 'a> Attempt<'p, 'a> {
     fn script(&self, stage: &str) -> Option<String> {
         let scripts = Scripts {
             protocol: self.player.runner.protocol,
-            shell: self.shell(),
+            shell: self.config.shell(self.player.runner),
             job: self.player.job,
             place: &self.place,
             hostname: self.config.hostname.as_deref(),
             variables: &self.variables(),
         };
         scripts.of(stage)
-    }
-
-    /// A shell named by config counts from 15.10 on.
-    fn shell(&self) -> Shell {
-        let runner = self.player.runner;
-        match self.config.shell.as_deref() {
-            Some("sh") if runner.protocol.is_modern() => Shell::Sh,
-            Some("bash") if runner.protocol.is_modern() => Shell::Bash,
-            _ => runner.shell,
-        }
     }
 
     async fn run_script(&self, stage: &str, script: &str, scope: &Scope) -> Result<(), JobError> {
@@ -204,79 +156,57 @@ impl<'p, 'a> Attempt<'p, 'a> {
         } else {
             stage
         };
-        self.execute(stage, &runner.run, Some(file), scope, Output::Job).await
+        let call = Call { stage, exec: &runner.run, script: Some(file), output: Output::Job };
+        self.execute(call, scope).await
     }
 
-    async fn execute(
-        &self,
-        stage: &str,
-        exec: &Exec,
-        script: Option<PathBuf>,
-        scope: &Scope,
-        output: Output<'_>,
-    ) -> Result<(), JobError> {
-        let started = Instant::now();
-        let exit = self.spawn(stage, exec, script, scope, output).await;
-        let record = StageRecord {
-            stage: stage.to_owned(),
-            attempt: self.number,
-            exit: exit.clone(),
-            took: started.elapsed(),
-        };
-        self.player.record(record);
+    async fn execute(&self, call: Call<'_>, scope: &Scope) -> Result<(), JobError> {
+        let (stage, started) = (call.stage.to_owned(), Instant::now());
+        let exit = self.spawn(call, scope).await;
+        let took = started.elapsed();
+        self.player.record(StageRecord { stage, attempt: self.number, exit: exit.clone(), took });
         self.judge(&exit)
     }
 
-    async fn spawn(
-        &self,
-        stage: &str,
-        exec: &Exec,
-        script: Option<PathBuf>,
-        scope: &Scope,
-        output: Output<'_>,
-    ) -> Exit {
-        let (player, runner) = (self.player, self.player.runner);
-        let invocation = self.invocation(stage, exec, script.as_deref(), &output);
-        let running = match invocation.start() {
+    async fn spawn(&self, call: Call<'_>, scope: &Scope) -> Exit {
+        let player = self.player;
+        let running = match self.invocation(&call).start() {
             Ok(running) => running,
             Err(error) => {
-                return Exit::NotStarted(format!("fork/exec {}: {error}", exec.path.display()));
+                return Exit::NotStarted(format!(
+                    "fork/exec {}: {error}",
+                    call.exec.path.display()
+                ));
             }
         };
         player.log.announce(Event::Started(Process {
-            stage: stage.to_owned(),
+            stage: call.stage.to_owned(),
             attempt: self.number,
             pid: running.pid,
             dir: self.dir.clone(),
-            script,
+            script: call.script,
         }));
-        let mut sink = Sink::new(player, output);
+        let mut sink = Sink::new(player, call.output);
         let exit = running
-            .end(runner, scope, player.cancel, |stream, bytes| sink.take(stream, bytes))
+            .end(player.runner, scope, player.cancel, |stream, bytes| sink.take(stream, bytes))
             .await;
         sink.finish();
         exit
     }
 
-    fn invocation<'e>(
-        &'e self,
-        stage: &str,
-        exec: &'e Exec,
-        script: Option<&Path>,
-        output: &Output<'_>,
-    ) -> Invocation<'e> {
+    fn invocation<'e>(&'e self, call: &Call<'e>) -> Invocation<'e> {
         let runner = self.player.runner;
-        let mut args = exec.args.clone();
-        if let Some(script) = script {
-            args.extend([script.into(), stage.into()]);
+        let mut args = call.exec.args.clone();
+        if let Some(script) = &call.script {
+            args.extend([script.into(), call.stage.into()]);
         }
         Invocation {
             runner,
-            path: &exec.path,
+            path: &call.exec.path,
             args,
             dir: self.dir.clone(),
             environment: self.environment(),
-            merged: !runner.protocol.is_modern() && matches!(output, Output::Job),
+            merged: !runner.protocol.is_modern() && matches!(call.output, Output::Job),
         }
     }
 
@@ -351,36 +281,6 @@ impl<'p, 'a> Attempt<'p, 'a> {
 
     fn variables(&self) -> Variables {
         self.variables.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Sorts a process's output to where it goes, masked where it goes to the job log.
-struct Sink<'p, 'a, 'o> {
-    player: &'p Player<'a>,
-    output: Output<'o>,
-    maskers: [crate::mask::Masker; 2],
-}
-
-impl<'p, 'a, 'o> Sink<'p, 'a, 'o> {
-    fn new(player: &'p Player<'a>, output: Output<'o>) -> Self {
-        Self { player, output, maskers: [player.log.masker(), player.log.masker()] }
-    }
-
-    fn take(&mut self, stream: Stream, bytes: &[u8]) {
-        match &mut self.output {
-            Output::Runner => self.player.keep_cleanup(bytes),
-            Output::Kept(kept) if stream == Stream::Out => kept.extend_from_slice(bytes),
-            Output::Kept(_) | Output::Job => {
-                let shown = self.maskers[usize::from(stream == Stream::Err)].feed(bytes);
-                self.player.log.write(shown);
-            }
-        }
-    }
-
-    fn finish(&mut self) {
-        for masker in &mut self.maskers {
-            self.player.log.write(masker.finish());
-        }
     }
 }
 

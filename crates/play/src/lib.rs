@@ -33,6 +33,7 @@
 
 mod attempt;
 mod cancel;
+mod config;
 mod environment;
 mod escape;
 mod exit;
@@ -40,6 +41,7 @@ mod job;
 mod log;
 mod mask;
 mod outcome;
+mod output;
 mod player;
 mod process;
 mod protocol;
