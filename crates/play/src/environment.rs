@@ -39,14 +39,14 @@ impl Place {
 pub(crate) fn all(runner: &Runner, job: &Job, place: &Place) -> Variables {
     let protocol = runner.protocol;
     let mut list = before_job(runner, job, place);
-    list.extend(job_variables(runner, job));
+    list.extend(job_variables(runner.id, &runner.name, job));
     list.extend(after_job(protocol, place));
     Variables::new(list, protocol, &place.temp_dir()).expanded()
 }
 
 /// What GitLab itself sends with the job: predefined ones, then the job's own.
-pub(crate) fn job_variables(runner: &Runner, job: &Job) -> Vec<Variable> {
-    let mut list = predefined(runner, job);
+pub(crate) fn job_variables(runner_id: u64, runner_name: &str, job: &Job) -> Vec<Variable> {
+    let mut list = predefined(runner_id, runner_name, job);
     list.extend(job.variables.iter().cloned());
     list
 }
@@ -85,10 +85,10 @@ fn after_job(protocol: Protocol, place: &Place) -> Vec<Variable> {
     list
 }
 
-fn predefined(runner: &Runner, job: &Job) -> Vec<Variable> {
+fn predefined(runner_id: u64, runner_name: &str, job: &Job) -> Vec<Variable> {
     let (project, git) = (&job.project, &job.git);
-    let server = host(&git.repo_url);
-    let project_url = format!("https://{server}/{}", project.full_path);
+    let server = Server::of(&git.repo_url);
+    let project_url = format!("{}/{}", server.url, project.full_path);
     let plain = [
         ("CI_PIPELINE_ID", job.pipeline_id.to_string()),
         ("CI_PIPELINE_URL", format!("{project_url}/-/pipelines/{}", job.pipeline_id)),
@@ -100,12 +100,12 @@ fn predefined(runner: &Runner, job: &Job) -> Vec<Variable> {
         ("CI_JOB_STAGE", job.stage.clone()),
         ("CI", "true".to_owned()),
         ("GITLAB_CI", "true".to_owned()),
-        ("CI_SERVER_URL", format!("https://{server}")),
-        ("CI_SERVER_HOST", server.to_owned()),
-        ("CI_SERVER_PORT", "443".to_owned()),
-        ("CI_SERVER_PROTOCOL", "https".to_owned()),
+        ("CI_SERVER_URL", server.url.clone()),
+        ("CI_SERVER_HOST", server.host.to_owned()),
+        ("CI_SERVER_PORT", server.port.to_owned()),
+        ("CI_SERVER_PROTOCOL", server.protocol.to_owned()),
         ("CI_SERVER_NAME", "GitLab".to_owned()),
-        ("CI_API_V4_URL", format!("https://{server}/api/v4")),
+        ("CI_API_V4_URL", format!("{}/api/v4", server.url)),
         ("CI_PROJECT_ID", project.id.to_string()),
         ("CI_PROJECT_NAME", project.name.clone()),
         ("CI_PROJECT_TITLE", project.name.clone()),
@@ -126,8 +126,8 @@ fn predefined(runner: &Runner, job: &Job) -> Vec<Variable> {
         ("CI_COMMIT_REF_SLUG", slug(&git.ref_name)),
         ("CI_COMMIT_REF_PROTECTED", git.protected.to_string()),
         (if git.is_tag { "CI_COMMIT_TAG" } else { "CI_COMMIT_BRANCH" }, git.ref_name.clone()),
-        ("CI_RUNNER_ID", runner.id.to_string()),
-        ("CI_RUNNER_DESCRIPTION", runner.name.clone()),
+        ("CI_RUNNER_ID", runner_id.to_string()),
+        ("CI_RUNNER_DESCRIPTION", runner_name.to_owned()),
         ("CI_RUNNER_TAGS", "[]".to_owned()),
         ("GITLAB_USER_ID", job.user_id.to_string()),
     ];
@@ -139,12 +139,24 @@ fn predefined(runner: &Runner, job: &Job) -> Vec<Variable> {
     list
 }
 
-/// The GitLab instance that a repository's URL belongs to.
-fn host(url: &str) -> &str {
-    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = after_scheme.split('/').next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    host.split(':').next().unwrap_or_default()
+/// A GitLab instance.
+struct Server<'a> {
+    protocol: &'a str,
+    host: &'a str,
+    port: &'a str,
+    url: String,
+}
+
+impl<'a> Server<'a> {
+    /// The one that a repository's URL belongs to.
+    fn of(repository: &'a str) -> Self {
+        let (protocol, rest) = repository.split_once("://").unwrap_or(("https", repository));
+        let authority = rest.split('/').next().unwrap_or_default();
+        let address = authority.rsplit('@').next().unwrap_or_default();
+        let default_port = if protocol == "http" { "80" } else { "443" };
+        let (host, port) = address.split_once(':').unwrap_or((address, default_port));
+        Self { protocol, host, port, url: format!("{protocol}://{address}") }
+    }
 }
 
 fn root(path: &str) -> &str {

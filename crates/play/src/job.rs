@@ -10,7 +10,6 @@ use crate::Variable;
 
 /// A job. [`Job::new`] gives one that does nothing; the methods add to it.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent switches, each named")]
 pub struct Job {
     /// GitLab's number of the job, unique per instance.
     pub id: u64,
@@ -40,16 +39,14 @@ pub struct Job {
     pub credentials: Vec<Credential>,
     /// When the runner ends the job.
     pub timeout: Duration,
-    /// A failure does not fail the pipeline.
-    pub allow_failure: bool,
     /// What fills the project directory.
     pub sources: Sources,
-    /// `cache:` is used: the stages `restore_cache` and `archive_cache` are not skipped.
-    pub cache: bool,
-    /// `artifacts:` is used: an `upload_artifacts_on_*` stage is not skipped.
-    pub artifacts: bool,
-    /// Artifacts of earlier jobs are used: `download_artifacts` is not skipped.
-    pub dependencies: bool,
+    /// `cache:`; without any, the stages `restore_cache` and `archive_cache` are skipped.
+    pub caches: Vec<Cache>,
+    /// `artifacts:paths`; without any, the stages `upload_artifacts_on_*` are skipped.
+    pub artifacts: Vec<String>,
+    /// Earlier jobs whose artifacts are fetched; without any, `download_artifacts` is skipped.
+    pub dependencies: Vec<Dependency>,
     /// The job log has the marks that GitLab folds sections by.
     pub trace_sections: bool,
 }
@@ -82,8 +79,8 @@ pub struct Git {
     pub sha: String,
     /// Its predecessor on the branch.
     pub before_sha: String,
-    /// Where the project is in GitLab, with credentials in real life. Its host is
-    /// `CI_SERVER_HOST`; what is really cloned, [`Sources`] says.
+    /// Where the project is in GitLab, with credentials in real life. `CI_SERVER_URL` is what it
+    /// begins with; what is really cloned, [`Sources`] says.
     pub repo_url: String,
 }
 
@@ -138,6 +135,28 @@ pub struct Credential {
     pub password: String,
 }
 
+/// A cache that is restored before the script and saved after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Its key.
+    pub key: String,
+    /// What it holds, relative to the project directory.
+    pub paths: Vec<String>,
+}
+
+/// An earlier job and the archive that `artifacts:paths` became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// The earlier job's number.
+    pub id: u64,
+    /// Its key in `.gitlab-ci.yml`.
+    pub name: String,
+    /// What its archive is called.
+    pub file_name: String,
+    /// The archive's size in bytes.
+    pub size: u64,
+}
+
 /// What the generated `get_sources` script puts into the project directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Sources {
@@ -175,11 +194,10 @@ impl Job {
             steps: Vec::new(),
             credentials: Vec::new(),
             timeout: Duration::from_hours(1),
-            allow_failure: false,
             sources: Sources::None,
-            cache: false,
-            artifacts: false,
-            dependencies: false,
+            caches: Vec::new(),
+            artifacts: Vec::new(),
+            dependencies: Vec::new(),
             trace_sections: false,
         }
     }
@@ -222,10 +240,31 @@ impl Job {
         self
     }
 
-    /// Adds a service.
+    /// Adds a service; a name alone will do.
     #[must_use]
-    pub fn service(mut self, service: Service) -> Self {
-        self.services.push(service);
+    pub fn service(mut self, service: impl Into<Service>) -> Self {
+        self.services.push(service.into());
+        self
+    }
+
+    /// Adds a path to what is uploaded in the end.
+    #[must_use]
+    pub fn artifact(mut self, path: impl Into<String>) -> Self {
+        self.artifacts.push(path.into());
+        self
+    }
+
+    /// Adds an earlier job, whose artifacts are fetched before the script.
+    #[must_use]
+    pub fn dependency(mut self, earlier: Dependency) -> Self {
+        self.dependencies.push(earlier);
+        self
+    }
+
+    /// Adds a cache of one path.
+    #[must_use]
+    pub fn cache(mut self, key: impl Into<String>, path: impl Into<String>) -> Self {
+        self.caches.push(Cache { key: key.into(), paths: vec![path.into()] });
         self
     }
 

@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod answer;
 mod attempt;
 mod cancel;
 mod config;
@@ -53,7 +54,7 @@ mod writer;
 
 pub use cancel::Cancel;
 pub use exit::Exit;
-pub use job::{Credential, Git, Image, Job, Project, Service, Sources, Step};
+pub use job::{Cache, Credential, Dependency, Git, Image, Job, Project, Service, Sources, Step};
 pub use nix::sys::signal::Signal;
 pub use outcome::{Event, Outcome, Process, StageRecord, Status};
 pub use protocol::Protocol;

@@ -25,22 +25,23 @@ pub(crate) struct Scripts<'a> {
 impl Scripts<'_> {
     /// The script of a stage by gitlab-runner's name for it; nothing where it is skipped.
     pub(crate) fn of(&self, stage: &str) -> Option<String> {
+        let job = self.job;
         let temp_dir = self.place.temp_dir();
         let mut writer = Writer::new(self.protocol, self.shell, self.variables, temp_dir);
         let written = match stage {
             "prepare_script" => self.prepare(&mut writer),
             "get_sources" => self.get_sources(&mut writer),
             "clear_worktree" => self.clear_worktree(&mut writer),
-            "restore_cache" => self.unavailable(&mut writer, self.job.cache, "Extracting cache"),
+            "restore_cache" => self.unavailable(&mut writer, &job.caches, "Extracting cache"),
             "download_artifacts" => {
-                self.unavailable(&mut writer, self.job.dependencies, "Artifacts downloading")
+                self.unavailable(&mut writer, &job.dependencies, "Artifacts downloading")
             }
             "after_script" => self.after_script(&mut writer),
             "archive_cache" | "archive_cache_on_failure" => {
-                self.unavailable(&mut writer, self.job.cache, "Creating cache")
+                self.unavailable(&mut writer, &job.caches, "Creating cache")
             }
             "upload_artifacts_on_success" | "upload_artifacts_on_failure" => {
-                self.unavailable(&mut writer, self.job.artifacts, "Uploading artifacts")
+                self.unavailable(&mut writer, &job.artifacts, "Uploading artifacts")
             }
             "cleanup_file_variables" => self.cleanup(&mut writer),
             step => self.step(&mut writer, step.strip_prefix("step_")?),
@@ -121,12 +122,12 @@ impl Scripts<'_> {
         true
     }
 
-    fn unavailable(&self, writer: &mut Writer, asked: bool, action: &str) -> bool {
-        if asked {
+    fn unavailable<T>(&self, writer: &mut Writer, wanted: &[T], action: &str) -> bool {
+        if !wanted.is_empty() {
             self.enter_project(writer);
             writer.warning(&format!("Missing gitlab-runner. {action} is disabled."));
         }
-        asked
+        !wanted.is_empty()
     }
 
     fn step(&self, writer: &mut Writer, name: &str) -> bool {

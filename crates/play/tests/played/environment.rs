@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use play::{Cancel, Image, Job, Protocol, Service, Variable};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -59,6 +59,7 @@ async fn what_the_old_protocol_did_not_have_is_absent() {
     let response: Value = serde_json::from_str(&world.read("response")).unwrap();
     assert_eq!(response["job_info"]["project_full_path"], Value::Null);
     assert_eq!(response["git_info"]["protected"], Value::Null);
+    assert_eq!(response["image"], json!({ "name": "" }));
 }
 
 #[tokio::test]
@@ -68,7 +69,15 @@ async fn the_server_is_the_one_that_the_repository_lies_on() {
     "https://gitlab-ci-token:x@git.example.org:8443/group/app.git"
         .clone_into(&mut job.git.repo_url);
     let seen = environment(&world, world.runner(), &job).await;
-    assert_eq!(value(&seen, "CUSTOM_ENV_CI_SERVER_HOST"), Some("git.example.org"));
+    for (key, expected) in [
+        ("CI_SERVER_URL", "https://git.example.org:8443"),
+        ("CI_SERVER_PROTOCOL", "https"),
+        ("CI_SERVER_HOST", "git.example.org"),
+        ("CI_SERVER_PORT", "8443"),
+        ("CI_PROJECT_URL", "https://git.example.org:8443/group/app"),
+    ] {
+        assert_eq!(value(&seen, &format!("CUSTOM_ENV_{key}")), Some(expected), "{key}");
+    }
 }
 
 #[tokio::test]
@@ -119,6 +128,7 @@ async fn images_and_services_are_described_as_each_protocol_describes_them() {
     let response: Value = serde_json::from_str(&world.read("response")).unwrap();
     assert_eq!(response["image"]["name"], "docker:27");
     assert_eq!(response["services"][0]["alias"], "db database");
+    assert_eq!(response["services"][0]["variables"][0]["value"], "/data/$TAG");
 
     runner.protocol = Protocol::V14_7;
     let old = environment(&world, runner, &job).await;
@@ -127,7 +137,8 @@ async fn images_and_services_are_described_as_each_protocol_describes_them() {
     assert_eq!(services[0]["name"], "postgres:$TAG");
     assert_eq!(services[0]["variables"], Value::Null);
     let response: Value = serde_json::from_str(&world.read("response")).unwrap();
-    assert_eq!(response["image"]["name"], "docker:$TAG");
+    assert_eq!(response["image"], json!({ "name": "docker:$TAG" }));
+    assert_eq!(response["services"], json!([{ "name": "postgres:$TAG", "alias": "db database" }]));
 }
 
 #[tokio::test]

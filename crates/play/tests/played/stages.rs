@@ -1,6 +1,6 @@
 //! The order of stages, and which of them are skipped.
 
-use play::{Cancel, Job, Protocol, Sources, Status, Variable};
+use play::{Cancel, Dependency, Job, Protocol, Sources, Status, Variable};
 
 use crate::world::World;
 
@@ -40,8 +40,13 @@ async fn the_old_runner_skips_a_cleanup_of_files_that_nobody_wrote() {
 #[tokio::test]
 async fn caches_and_artifacts_have_their_stages_when_the_job_asks() {
     let world = World::new();
-    let mut job = Job::new("build").script(["false"]);
-    (job.cache, job.artifacts, job.dependencies) = (true, true, true);
+    let earlier =
+        Dependency { id: 4241, name: "earlier".into(), file_name: "a.zip".into(), size: 1 };
+    let job = Job::new("build")
+        .script(["false"])
+        .cache("default", ".cargo/")
+        .artifact("target/")
+        .dependency(earlier);
     let outcome = world.play(&job).await;
     assert_eq!(
         outcome.stage_names()[4..],
