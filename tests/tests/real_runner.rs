@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use job::Result;
+use play::{Job, Sources};
 use scenarios::{ARTICLE, Left, Repository, Scenario, left_by_id, program};
 use testkit::coordinator::gitlab_runner::{Executor, Real, Runner};
-use testkit::coordinator::{Coordinator, JobSpec, Sources, State, Variable};
+use testkit::coordinator::{Coordinator, State};
 use testkit::wait::{Seen, until};
 
 /// Long enough for the slowest job here on a busy machine.
@@ -36,25 +37,17 @@ impl<'a> RealRunner<'a> {
         Ok(Some(Self { scenario, coordinator, runner, repository: Repository::new()? }))
     }
 
-    fn job(&self, name: &str) -> JobSpec {
-        let credentials = &self.scenario.credentials;
-        let identity = &credentials.identity;
-        JobSpec::new(name)
-            .image("docker:19.03.0")
-            .service("docker:19.03.0-dind")
-            .variable(Variable::secret("DOCKER_SWARM_MASTER", &credentials.endpoint))
-            .variable(Variable::secret("DOCKER_MACHINE_CA", &identity.ca))
-            .variable(Variable::secret("DOCKER_MACHINE_CLIENT_CERT", &identity.cert))
-            .variable(Variable::secret("DOCKER_MACHINE_CLIENT_KEY", &identity.key))
-            .sources(Sources::Clone {
-                url: self.repository.url(),
-                branch: self.repository.branch().to_owned(),
-                commit: self.repository.commit().to_owned(),
-            })
+    /// The scenario's job, its sources cloned.
+    fn job(&self, name: &str) -> Job {
+        let mut job =
+            self.scenario.job(name).sources(Sources::Clone { url: self.repository.url() });
+        self.repository.branch().clone_into(&mut job.git.ref_name);
+        self.repository.commit().clone_into(&mut job.git.sha);
+        job
     }
 
     /// The article's script, deploying a stack that no other scenario deploys.
-    fn article(&self) -> JobSpec {
+    fn article(&self) -> Job {
         self.job("article").script(ARTICLE.map(|line| line.replace("whoami", "real-article")))
     }
 }
@@ -63,9 +56,9 @@ impl<'a> RealRunner<'a> {
 async fn a_real_runner_plays_the_articles_job_in_both_forms() -> Result<()> {
     let scenario = Scenario::new()?;
     let Some(mut real) = RealRunner::start(&scenario).await? else { return Ok(()) };
-    let article = real.coordinator.submit(real.article());
+    let article = real.coordinator.submit(&real.article());
     let short = real.job("short").script(["docker stack deploy -c production.yml real-short"]);
-    let short = real.coordinator.submit(short);
+    let short = real.coordinator.submit(&short);
     for job in [&article, &short] {
         let end = job.finished(PATIENCE).await?;
         assert_eq!(end.state, State::Success, "{}", end.text());
@@ -82,7 +75,7 @@ async fn a_real_runner_learns_the_scripts_exit_code_and_runs_after_script() -> R
     let scenario = Scenario::new()?;
     let Some(real) = RealRunner::start(&scenario).await? else { return Ok(()) };
     let job = real.job("fails").script(["exit 3"]).after_script(["echo in after_script"]);
-    let job = real.coordinator.submit(job);
+    let job = real.coordinator.submit(&job);
     let end = job.finished(PATIENCE).await?;
     assert_eq!(end.state, State::Failed);
     assert_eq!(end.failure_reason.as_deref(), Some("script_failure"), "{}", end.text());
@@ -97,7 +90,7 @@ async fn a_real_runner_cancels_a_script_and_nothing_is_left() -> Result<()> {
     let Some(real) = RealRunner::start(&scenario).await? else { return Ok(()) };
     // gitlab-runner hears of a cancel with the answer to the next piece of log.
     let job = real.job("long").script(["sleep 600 & while sleep 1; do echo tick; done"]);
-    let job = real.coordinator.submit(job);
+    let job = real.coordinator.submit(&job);
     job.log_contains("tick", PATIENCE).await?;
     job.cancel();
     let end = job.finished(PATIENCE).await?;

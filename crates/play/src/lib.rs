@@ -4,6 +4,7 @@
 //! stage binaries can be run as in real life, with real processes, files and signals, where no
 //! GitLab is at hand: by `swarm-executor try`, and by tests that need exact control over the
 //! protocol version, a cancel, or the death of a stage.
+//! A GitLab that is played for a real gitlab-runner hands out the same [`Job`], by [`Job::answer`].
 //!
 //! It refuses to know anything of this project: it spawns executables by path and depends on no
 //! other crate here, so it cannot inherit a misunderstanding that it is meant to reveal. What it

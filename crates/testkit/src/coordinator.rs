@@ -4,7 +4,7 @@
 //! as the caller sees it
 //! (<https://gitlab.com/gitlab-org/gitlab-runner/-/blob/v18.0.0/network/gitlab.go>): handing out
 //! jobs, taking their log, their artifacts and their end, and telling of a cancel. A job is
-//! described by a [`JobSpec`]; its [`JobHandle`] says how it went.
+//! described as for a played runner, by a [`play::Job`]; its [`JobHandle`] says how it went.
 //!
 //! It refuses to be a GitLab: there is one runner, there are no pipelines, and nothing is checked
 //! that gitlab-runner doesn't depend on. What it answers is the same for 14.7 and 19.x, because
@@ -12,12 +12,13 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use testkit::coordinator::{Coordinator, JobSpec, State};
+//! use play::Job;
+//! use testkit::coordinator::{Coordinator, State};
 //!
 //! # async fn example() -> job::Result<()> {
 //! let coordinator = Coordinator::start().await?;
 //! // … start a gitlab-runner with `coordinator.url()` and `coordinator.token()`
-//! let deploy = coordinator.submit(JobSpec::new("deploy").script(["docker info"]));
+//! let deploy = coordinator.submit(&Job::new("deploy").script(["docker info"]));
 //! let end = deploy.finished(Duration::from_mins(1)).await?;
 //! assert_eq!(end.state, State::Success);
 //! # Ok(())
@@ -30,7 +31,6 @@ mod answer;
 mod api;
 mod handle;
 mod progress;
-mod spec;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -47,7 +47,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use handle::{Finished, JobHandle};
 pub use progress::{Artifact, State};
-pub use spec::{Cache, JobSpec, Service, Sources, Variable};
 
 use progress::Progress;
 
@@ -68,9 +67,8 @@ struct Desk {
 
 /// One job, from its submission on.
 struct Job {
-    id: u64,
-    token: String,
-    spec: JobSpec,
+    /// As this GitLab hands it out, with its id and token.
+    spec: play::Job,
     progress: watch::Sender<Progress>,
 }
 
@@ -99,8 +97,12 @@ impl Coordinator {
     }
 
     /// Queues a job for the runner.
-    pub fn submit(&self, spec: JobSpec) -> JobHandle {
-        JobHandle::new(self.desk.submit(spec))
+    ///
+    /// Id, token and repository URL are this GitLab's own, whatever the job says. A runner clones
+    /// the commit [`play::Git::sha`] where the job has sources, and of a working tree it gets what
+    /// is committed.
+    pub fn submit(&self, job: &play::Job) -> JobHandle {
+        JobHandle::new(self.desk.submit(job))
     }
 }
 
@@ -117,12 +119,12 @@ impl Desk {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    fn submit(&self, spec: JobSpec) -> Arc<Job> {
+    fn submit(&self, spec: &play::Job) -> Arc<Job> {
         let mut jobs = self.jobs();
         // Unique among the coordinators alive on this machine, as ids are on one GitLab.
         let id = u64::from(self.port) * 1000 + jobs.len() as u64;
-        let token = format!("played-job-{id}");
-        let job = Arc::new(Job { id, token, spec, progress: watch::Sender::default() });
+        let spec = self.adopt(spec, id);
+        let job = Arc::new(Job { spec, progress: watch::Sender::default() });
         jobs.insert(id, Arc::clone(&job));
         // The receiver lives as long as the desk does.
         let _ = self.queue.send(Arc::clone(&job));

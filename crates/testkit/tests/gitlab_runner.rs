@@ -9,9 +9,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use play::{Job, Variable};
 use rustix::process::Pid;
 use testkit::coordinator::gitlab_runner::{Executor, Real, Runner};
-use testkit::coordinator::{Coordinator, Finished, JobHandle, JobSpec, State, Variable};
+use testkit::coordinator::{Coordinator, Finished, JobHandle, State};
 use testkit::wait::{Seen, until};
 
 const LONG: Duration = Duration::from_mins(1);
@@ -64,8 +65,8 @@ impl Setup {
         Some(Self { coordinator, runner, real, directory })
     }
 
-    fn submit(&self, spec: JobSpec) -> JobHandle {
-        self.coordinator.submit(spec)
+    fn submit(&self, job: &Job) -> JobHandle {
+        self.coordinator.submit(job)
     }
 
     async fn finished(&self, job: &JobHandle) -> Finished {
@@ -96,12 +97,12 @@ fn write_script(directory: &Path, name: &str, script: &str) -> PathBuf {
 #[tokio::test]
 async fn a_job_succeeds_and_the_runner_stops_when_asked() {
     let Some(mut setup) = Setup::start().await else { return };
-    let spec = JobSpec::new("hello")
+    let job = Job::new("hello")
         .script(["echo \"$GREETING $CI_JOB_NAME\"", "echo \"of $CI_PROJECT_PATH\"", "cat $NOTE"])
         .variable(Variable::new("GREETING", "salve"))
-        .variable(Variable::secret("TOKEN_OF_MINE", "s3cret-s3cret").masked())
-        .variable(Variable::new("NOTE", "from s3cret-s3cret").file());
-    let job = setup.submit(spec);
+        .variable(Variable::secret("TOKEN_OF_MINE", "s3cret-s3cret"))
+        .variable(Variable::file("NOTE", "from s3cret-s3cret"));
+    let job = setup.submit(&job);
     let end = setup.finished(&job).await;
     assert_eq!(end.state, State::Success, "{end:?}");
     assert!(end.text().contains("salve hello"), "{end:?}");
@@ -119,7 +120,7 @@ async fn a_job_succeeds_and_the_runner_stops_when_asked() {
 #[tokio::test]
 async fn a_failing_script_is_the_jobs_failure_with_its_exit_code() {
     let Some(setup) = Setup::start().await else { return };
-    let job = setup.submit(JobSpec::new("broken").script(["exit 3"]).after_script(["echo after"]));
+    let job = setup.submit(&Job::new("broken").script(["exit 3"]).after_script(["echo after"]));
     let end = setup.finished(&job).await;
     assert_eq!(end.state, State::Failed, "{end:?}");
     assert_eq!(end.failure_reason.as_deref(), Some("script_failure"), "{end:?}");
@@ -131,8 +132,7 @@ async fn a_failing_script_is_the_jobs_failure_with_its_exit_code() {
 #[tokio::test]
 async fn a_cancel_ends_the_script_and_spares_after_script_where_the_runner_can() {
     let Some(setup) = Setup::start().await else { return };
-    let job = setup.submit(JobSpec::new("long").script([FOREVER]).after_script(["echo after"]));
-    job.log_contains("tick", LONG).await.unwrap();
+    let job = setup.ticking_job().await;
     job.cancel();
     let end = setup.finished(&job).await;
     assert_eq!(end.state, State::Canceled, "{end:?}");
@@ -146,8 +146,7 @@ async fn a_cancel_ends_the_script_and_spares_after_script_where_the_runner_can()
 #[tokio::test]
 async fn a_forced_cancel_leaves_only_the_cleanup() {
     let Some(setup) = Setup::start().await else { return };
-    let job = setup.submit(JobSpec::new("long").script([FOREVER]).after_script(["echo after"]));
-    job.log_contains("tick", LONG).await.unwrap();
+    let job = setup.ticking_job().await;
     job.force_cancel();
     let end = setup.finished(&job).await;
     assert_eq!(end.state, State::Canceled, "{end:?}");
@@ -160,13 +159,13 @@ async fn a_forced_cancel_leaves_only_the_cleanup() {
 async fn artifacts_of_one_job_arrive_in_the_next() {
     let Some(setup) = Setup::start().await else { return };
     let make = "mkdir -p out && echo precious >out/thing";
-    let build = setup.submit(JobSpec::new("build").script([make]).artifact("out/"));
+    let build = setup.submit(&Job::new("build").script([make]).artifact("out/"));
     let end = setup.finished(&build).await;
     assert_eq!(end.state, State::Success, "{end:?}");
     assert!(build.artifacts()[0].content.starts_with(b"PK"));
 
-    let use_it = JobSpec::new("use").script(["cat out/thing"]).artifacts_of(&build);
-    let end = setup.finished(&setup.submit(use_it)).await;
+    let use_it = Job::new("use").script(["cat out/thing"]).dependency(build.dependency().unwrap());
+    let end = setup.finished(&setup.submit(&use_it)).await;
     assert_eq!(end.state, State::Success, "{end:?}");
     assert!(end.text().contains("precious"), "{end:?}");
     assert!(setup.diary().contains(&"run download_artifacts".to_owned()));
@@ -191,10 +190,17 @@ async fn a_crashed_runner_leaves_its_stages_alive_and_a_dropped_one_nothing() {
 }
 
 impl Setup {
+    /// Has the runner start a job that goes on until it is cancelled, and waits for its script.
+    async fn ticking_job(&self) -> JobHandle {
+        let job = self.submit(&Job::new("long").script([FOREVER]).after_script(["echo after"]));
+        job.log_contains("tick", LONG).await.unwrap();
+        job
+    }
+
     /// Has the runner start a script that sleeps, and finds the sleeper.
     async fn sleeping_script(&self) -> Pid {
-        let job = self
-            .submit(JobSpec::new("sleeper").script(["echo pid $BASHPID here; exec sleep 1000"]));
+        let job =
+            self.submit(&Job::new("sleeper").script(["echo pid $BASHPID here; exec sleep 1000"]));
         job.log_contains(" here", LONG).await.unwrap();
         until("the sleeper's number", LONG, async || {
             let log = String::from_utf8_lossy(&job.log()).into_owned();

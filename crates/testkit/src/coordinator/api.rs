@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::progress::{Artifact, Report, Runner, State};
-use super::{Desk, Job, answer};
+use super::{Desk, Job};
 use reply::{Answer, Refusal};
 
 /// How long a request for a job is kept open; gitlab-runner asks again every second.
@@ -71,7 +71,7 @@ async fn request_job(desk: &Desk, body: Incoming) -> Result<Answer, Refusal> {
     let Features { cancel_gracefully } = asking.info.features;
     let runner = Runner { cancels_gracefully: cancel_gracefully };
     job.progress.send_modify(|progress| progress.start(runner));
-    Ok(reply::with_json(StatusCode::CREATED, &answer::describe(desk, &job)))
+    Ok(reply::with_json(StatusCode::CREATED, &desk.describe(&job.spec)))
 }
 
 /// `PATCH /jobs/:id/trace`: more of the log.
@@ -156,9 +156,11 @@ async fn upload(
 /// `GET /jobs/:id/artifacts`: the archive, for the job itself or one that depends on it.
 fn download(desk: &Desk, job: &Job, headers: &HeaderMap) -> Result<Answer, Refusal> {
     let token = header_text(headers, "JOB-TOKEN");
-    let depends =
-        |other: &Arc<Job>| other.token == token && other.spec.dependencies.contains(&job.id);
-    if token != job.token && !desk.jobs().values().any(depends) {
+    let depends = |other: &Arc<Job>| {
+        let earlier = &other.spec.dependencies;
+        other.spec.token == token && earlier.iter().any(|earlier| earlier.id == job.spec.id)
+    };
+    if token != job.spec.token && !desk.jobs().values().any(depends) {
         return Err(Refusal::new(StatusCode::FORBIDDEN));
     }
     let progress = job.progress.borrow();
@@ -212,7 +214,7 @@ impl Asking {
 
 impl Job {
     fn authenticate(&self, token: &str) -> Result<(), Refusal> {
-        if self.token == token { Ok(()) } else { Err(Refusal::new(StatusCode::FORBIDDEN)) }
+        if self.spec.token == token { Ok(()) } else { Err(Refusal::new(StatusCode::FORBIDDEN)) }
     }
 
     /// The answer while the job runs; 403 takes the place of `status` once it has ended.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use job::{Failure, Result};
+use play::Dependency;
 
 use super::Job;
 use super::progress::{Artifact, Progress, State};
@@ -37,7 +38,7 @@ impl JobHandle {
 
     /// The job's id, `CI_JOB_ID` in the job.
     pub fn id(&self) -> u64 {
-        self.job.id
+        self.job.spec.id
     }
 
     /// Its state now.
@@ -53,6 +54,18 @@ impl JobHandle {
     /// What the runner uploaded so far; `artifacts:paths` comes as one zip file.
     pub fn artifacts(&self) -> Vec<Artifact> {
         self.job.progress.borrow().artifacts.clone()
+    }
+
+    /// What a later job depends on, once the runner uploaded what `artifacts:paths` became.
+    pub fn dependency(&self) -> Option<Dependency> {
+        let (spec, progress) = (&self.job.spec, self.job.progress.borrow());
+        let archive = progress.archive()?;
+        Some(Dependency {
+            id: spec.id,
+            name: spec.name.clone(),
+            file_name: archive.file_name.clone(),
+            size: archive.content.len() as u64,
+        })
     }
 
     /// Presses "cancel".
@@ -141,7 +154,7 @@ impl Finished {
 
 impl fmt::Display for JobHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "job {} `{}`", self.job.id, self.job.spec.name)
+        write!(f, "job {} `{}`", self.job.spec.id, self.job.spec.name)
     }
 }
 
