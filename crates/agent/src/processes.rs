@@ -27,7 +27,7 @@ fn list(pids: &[i32]) -> String {
 }
 
 /// Ends every process of this machine, but this one, that was started with `name=value` in its
-/// environment or as an argument: SIGTERM, after `grace` SIGKILL, until none is left. Returns how
+/// environment, and every agent that has it as its argument: SIGTERM, after `grace` SIGKILL, until none is left. Returns how
 /// many there were.
 ///
 /// Processes that have overwritten both, as few programs do to change their title, are not found.
@@ -62,9 +62,15 @@ fn marked(name: &OsStr, value: &OsStr) -> Vec<Process> {
     let argument = format!("{}={}", name.display(), value.display());
     let is_marked = |process: &Process| {
         process.environ().is_ok_and(|all| all.get(name).is_some_and(|found| found == value))
-            || process.cmdline().is_ok_and(|all| all.contains(&argument))
+            || process.cmdline().is_ok_and(|all| is_agent(&all, &argument))
     };
     processes().filter(|process| process.pid() != own && is_marked(process)).collect()
+}
+
+/// Whether a command line is that of an agent with this mark, and not of somebody who looks for it.
+fn is_agent(command_line: &[String], mark: &str) -> bool {
+    matches!(command_line, [program, argument]
+        if program.ends_with("swarm-executor-agent") && argument == mark)
 }
 
 /// A process's id together with its start time, which tells it from a later owner of the id.

@@ -3,7 +3,7 @@
 use crate::place::{MARK, NO_GRACE, Place, until};
 use agent::processes::end_marked;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 fn spawn(place: &Place, script: &str) -> Child {
@@ -37,11 +37,21 @@ async fn no_marked_process_is_no_error() {
 }
 
 #[tokio::test]
-async fn a_mark_among_the_arguments_counts_as_well() {
+async fn an_agents_mark_is_its_argument_and_whoever_only_looks_for_it_is_left_alone() {
     let place = Place::new();
     let mark = format!("{MARK}={}", place.mark());
-    let script = ["-c", "kill -STOP $$", &mark];
-    let mut bare = Command::new("bash").args(script).env_clear().spawn().unwrap();
+    let mut agent = Command::new(env!("CARGO_BIN_EXE_swarm-executor-agent"))
+        .arg(&mark)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut bystander =
+        Command::new("bash").args(["-c", "kill -STOP $$", &mark]).env_clear().spawn().unwrap();
     assert_eq!(end(&place, NO_GRACE).await, 1);
-    assert_eq!(bare.wait().unwrap().signal(), Some(9));
+    assert_eq!(agent.wait().unwrap().signal(), Some(9));
+    assert!(bystander.try_wait().unwrap().is_none());
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
 }
