@@ -28,7 +28,11 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn layer(destination: &Destination) -> Result<Option<BoxedLayer>, String> {
     match destination {
-        Destination::Journald => Ok(tracing_journald::layer().ok().map(Layer::boxed)),
+        Destination::Automatic => Ok(tracing_journald::layer().ok().map(Layer::boxed)),
+        Destination::Journald => match tracing_journald::layer() {
+            Ok(layer) => Ok(Some(layer.boxed())),
+            Err(error) => Err(format!("diagnostics cannot go to systemd's journal: {error}")),
+        },
         Destination::File(path) => json_lines(path).map(Some),
         Destination::Nowhere => Ok(None),
     }

@@ -81,7 +81,8 @@ impl JobContext {
     }
 }
 
-/// What GitLab says of the job; a job can't change it.
+/// What GitLab says of the job. No variable and no `.gitlab-ci.yml` changes it; only a script that
+/// runs as gitlab-runner's own user could, by tampering with gitlab-runner's file.
 #[derive(Debug)]
 pub struct Proofs(JobResponse);
 

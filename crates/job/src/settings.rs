@@ -47,6 +47,8 @@ pub struct Diagnostics {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Destination {
     /// systemd's journal where there is one, else nowhere.
+    Automatic,
+    /// systemd's journal.
     Journald,
     /// This file, one JSON object a line, appended.
     File(PathBuf),
@@ -69,7 +71,8 @@ pub struct Profile {
     pub cache_dir: Option<PathBuf>,
     /// Whether the build directory outlives the job, as the next job's working copy.
     pub keep_build_dir: bool,
-    /// Time between SIGTERM and SIGKILL for a cancelled script's processes.
+    /// Time between SIGTERM and SIGKILL for a cancelled script's processes. Below five minutes:
+    /// after those gitlab-runner cleans up beside a script that still runs.
     pub stop_grace: Duration,
     /// The cluster.
     pub cluster: Cluster,
@@ -162,7 +165,7 @@ pub enum CredentialSource {
 
 impl Default for Diagnostics {
     fn default() -> Self {
-        Self { level: "info".into(), destination: Destination::Journald }
+        Self { level: "info".into(), destination: Destination::Automatic }
     }
 }
 

@@ -64,7 +64,8 @@ impl<'de> Deserialize<'de> for Diagnostics {
         let destination = match (file, journald) {
             (Some(AbsolutePath(path)), _) => Destination::File(path),
             (None, Some(asked)) if !asked.value => Destination::Nowhere,
-            (None, _) => Destination::Journald,
+            (None, Some(_)) => Destination::Journald,
+            (None, None) => Destination::Automatic,
         };
         Ok(Self { level, destination })
     }
@@ -87,15 +88,18 @@ impl<'de> Deserialize<'de> for Profile {
             cluster: table.optional("cluster").unwrap_or_default(),
             credentials: table.optional("credentials").unwrap_or_default(),
         };
-        let access_span = access.map_or(span, |access| access.span);
-        table.errors.extend(profile.contradictions(span, access_span));
+        if table.errors.is_empty() {
+            let access_span = access.map_or(span, |access| access.span);
+            table.errors.extend(profile.contradictions(span, access_span));
+        }
         table.finalize(None)?;
         Ok(profile)
     }
 }
 
 impl Profile {
-    /// What no single key shows: credentials of the runner machine stay on the runner machine.
+    /// What no single key shows, once each key is right: credentials of the runner machine stay on
+    /// the runner machine.
     fn contradictions(&self, section: Span, access: Span) -> Vec<Error> {
         let mut errors = Vec::new();
         if matches!(self.credentials.source, CredentialSource::Variables { .. }) {
@@ -143,12 +147,16 @@ impl<'de> Deserialize<'de> for Credentials {
         let variables = table.optional::<VariableNames>("variables");
         let directory = table.optional::<AbsolutePath>("directory");
         let command = table.optional::<Vec<String>>("command");
+        let timeout_span = table.table.get("command_timeout").map(|value| value.span);
         let timeout = duration(&mut table, "command_timeout", Duration::from_secs(10));
         let expiry_warning = duration(&mut table, "expiry_warning", defaults.expiry_warning);
         let sources = [variables.is_some(), directory.is_some(), command.is_some()];
         if sources.iter().filter(|given| **given).count() > 1 {
             let text = "give one of `variables`, `directory` and `command`, not several";
             table.errors.push(mistake(span, text));
+        }
+        if let Some(span) = timeout_span.filter(|_| command.is_none()) {
+            table.errors.push(mistake(span, "`command_timeout` is of use with `command` only"));
         }
         if command.as_ref().is_some_and(Vec::is_empty) {
             table.errors.push(mistake(span, "`command` must name a program"));
@@ -231,14 +239,21 @@ fn choice<T>(
     Err(Error::from((kind, value.span)).into())
 }
 
-/// A time such as `10s`, `1m 30s` or `14d`.
+/// The longest time that can be asked for: long enough for any certificate, short enough to reckon
+/// with.
+const LONGEST: Duration = Duration::from_hours(24 * 3660);
+
+/// A time such as `10s`, `1m 30s` or `14d`, longer than none.
 fn duration(table: &mut TableHelper<'_>, key: &'static str, default: Duration) -> Duration {
     let Some(text) = table.optional_s::<String>(key) else { return default };
-    humantime::parse_duration(&text.value).unwrap_or_else(|_| {
-        let words = format!("`{key}` must be a time such as \"10s\", \"5m\" or \"14d\"");
-        table.errors.push(mistake(text.span, words));
-        default
-    })
+    match humantime::parse_duration(&text.value) {
+        Ok(duration) if !duration.is_zero() && duration <= LONGEST => duration,
+        _ => {
+            let words = format!("`{key}` must be a time such as \"10s\", \"5m\" or \"14d\"");
+            table.errors.push(mistake(text.span, words));
+            default
+        }
+    }
 }
 
 fn mistake(span: Span, text: impl Into<std::borrow::Cow<'static, str>>) -> Error {

@@ -114,3 +114,41 @@ fn a_missing_file_is_a_mistake_only_when_it_was_asked_for() {
     assert_eq!(failure.blame(), crate::Blame::System);
     assert!(failure.render().contains("/nowhere/settings.toml"));
 }
+
+#[test]
+fn a_key_that_is_wrong_hides_no_other_and_invents_none() {
+    let text = mistakes(
+        "[profile.a]\ncredentials.directory = \"/etc/certs\"\n[profile.a.cluster]\n\
+         endpoint = \"tcp://10.0.0.1:2376\"\nconect_timeout = \"3s\"\n",
+    );
+    assert!(text.contains("line 5: unknown key `conect_timeout`"), "{text}");
+    assert!(text.contains("have a mistake"), "{text}");
+}
+
+#[test]
+fn a_time_is_longer_than_none_and_shorter_than_for_ever() {
+    for time in ["0s", "200000years", "-5s", "5"] {
+        let text = mistakes(&format!("[profile.a]\nstop_grace = \"{time}\"\n"));
+        assert!(text.contains("line 2: `stop_grace` must be a time"), "{time}: {text}");
+    }
+}
+
+#[test]
+fn a_timeout_without_its_command_is_a_mistake() {
+    let text = mistakes("[profile.a.credentials]\ncommand_timeout = \"5s\"\n");
+    assert!(text.contains("line 2: `command_timeout` is of use with `command` only"), "{text}");
+}
+
+#[test]
+fn the_journal_can_be_asked_for_and_refused() {
+    let destination = |text| parse(text).unwrap().diagnostics.destination;
+    assert_eq!(destination(""), Destination::Automatic);
+    assert_eq!(destination("diagnostics.journald = true"), Destination::Journald);
+    assert_eq!(destination("diagnostics.journald = false"), Destination::Nowhere);
+}
+
+#[test]
+fn the_example_file_is_as_it_should_be() {
+    let settings = parse(include_str!("../../../../settings.toml.example")).unwrap();
+    assert!(settings.profile("whoami").is_ok() && settings.profile("production").is_ok());
+}
