@@ -12,8 +12,7 @@ use serde::Serialize;
 use crate::placement::HostPlace;
 use crate::stage::Stage;
 
-/// What gitlab-runner reads; keys are those of its `common/buildlogger`'s neighbour
-/// `ConfigExecOutput` (`executors/custom/api/config.go`).
+/// What gitlab-runner reads: its `ConfigExecOutput` (`executors/custom/api/config.go`).
 #[derive(Debug, Serialize)]
 struct ConfigOutput {
     builds_dir: PathBuf,
@@ -35,7 +34,9 @@ pub(crate) fn run(stage: &Stage<'_>) -> Result<Ending> {
     let job = JobContext::read(stage.environment)?;
     let output = output(stage, &job)?;
     print(&output).map_err(|error| {
-        Failure::system("cannot answer gitlab-runner on stdout").caused_by(error)
+        Failure::system("cannot answer gitlab-runner on stdout")
+            .caused_by(error)
+            .hint("gitlab-runner has ended: look at its own log")
     })?;
     Ok(Ending::Success)
 }

@@ -2,4 +2,6 @@
 
 mod host;
 
-pub(crate) use host::{HostPlace, end_processes, gateway_address, mark, script_environment};
+pub(crate) use host::{
+    DOCKER_VARIABLES, HostPlace, end_processes, gateway_address, mark, script_environment,
+};

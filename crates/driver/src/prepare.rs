@@ -8,7 +8,7 @@ use job::settings::{CredentialSource, DockerAccess};
 use job::{Ending, JobContext, Result};
 
 use crate::access::Access;
-use crate::placement::{HostPlace, gateway_address};
+use crate::placement::{DOCKER_VARIABLES, HostPlace, gateway_address};
 use crate::runtime;
 use crate::secrets::SecretPlaces;
 use crate::stage::Stage;
@@ -65,7 +65,21 @@ impl Prepare<'_> {
         }
         certificates_directory::write(&self.directory.certificates(), &access.credentials)?;
         self.describe(&access, &cluster.check().await?);
+        self.warn_of_detours();
         Ok(())
+    }
+
+    /// Jobs written for docker-in-docker have variables that would lead their `docker` there still:
+    /// gitlab-runner's script exports them after the environment that it is given.
+    fn warn_of_detours(&self) {
+        let is_set = |name: &&str| self.job.claims.get(name).is_some_and(|value| !value.is_empty());
+        let detours: Vec<_> = DOCKER_VARIABLES.into_iter().filter(is_set).collect();
+        if !detours.is_empty() {
+            self.stage.log.warning(format!(
+                "the job sets {}, which leads its docker elsewhere: remove that from its variables",
+                detours.join(", ")
+            ));
+        }
     }
 
     fn describe(&self, access: &Access, facts: &ClusterFacts) {
@@ -90,7 +104,7 @@ impl Prepare<'_> {
         match self.stage.profile.credentials.source {
             CredentialSource::Variables { .. } => "the client key is the job's own",
             CredentialSource::Directory(_) | CredentialSource::Command { .. } => {
-                "the client key stays outside the job"
+                "the client key is not handed to the job"
             }
         }
     }

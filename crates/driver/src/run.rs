@@ -22,6 +22,7 @@ use job::{Ending, Failure, JobContext, Result};
 use socket::Socket;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::access::Access;
 use crate::placement::{HostPlace, end_processes, mark, script_environment};
@@ -41,7 +42,15 @@ pub(crate) fn run(stage: &Stage<'_>, path: &Path, name: &str) -> Result<Ending> 
             .caused_by(error)
             .hint("gitlab-runner writes it: let gitlab-runner start this program")
     })?;
-    let exit = runtime::block_on(Script::new(stage, &job, name)?.run(&script))?;
+    let span = tracing::info_span!(
+        "script",
+        job = %job.key,
+        project = job.proofs.project(),
+        profile = stage.arguments.profile,
+        stage = name
+    );
+    let run = Script::new(stage, &job, name)?.run(&script).instrument(span);
+    let exit = runtime::block_on(run)?;
     let ending = ending(stage, exit);
     if let Ending::Script(code) = ending {
         exit_code::report(&job, code, stage.log);
@@ -53,18 +62,18 @@ pub(crate) fn run(stage: &Stage<'_>, path: &Path, name: &str) -> Result<Ending> 
 struct Script<'a> {
     stage: &'a Stage<'a>,
     job: &'a JobContext,
-    name: &'a str,
     directory: JobDirectory,
     granted: DockerAccess,
 }
 
 impl<'a> Script<'a> {
-    fn new(stage: &'a Stage<'a>, job: &'a JobContext, name: &'a str) -> Result<Self> {
+    fn new(stage: &'a Stage<'a>, job: &'a JobContext, name: &str) -> Result<Self> {
         let directory = StateDirectory::choose(stage.environment)?.job(&job.key);
+        directory.belongs_to_attempt(job.attempt_directory.as_deref())?;
         let Ok(parsed) = name.parse::<job::Stage>();
         let housekeeping = parsed.is_housekeeping();
         let granted = if housekeeping { DockerAccess::None } else { stage.profile.docker_access };
-        Ok(Self { stage, job, name, directory, granted })
+        Ok(Self { stage, job, directory, granted })
     }
 
     async fn run(self, script: &[u8]) -> Result<Exit> {
@@ -76,15 +85,16 @@ impl<'a> Script<'a> {
         let duplex = agent::host::spawn(&agent_program()?, Some(&mark(&self.job.key)))
             .map_err(agent_failure)?;
         let (session, _) = Session::open(duplex).await.map_err(agent_failure)?;
-        tracing::info!(job = %self.job.key, stage = self.name, "starting the script");
+        tracing::info!("starting the script");
         let running = session.start(start, script).await.map_err(agent_failure)?;
         let attended = self.attend(running, signals).await;
         if attended.is_err() {
             self.end_orphans().await;
         }
         let exit = attended?;
-        if let Some(gateway) = gateway {
-            tracing::info!(touched = ?gateway.touched(), "services that the script changed");
+        for touched in gateway.iter().flat_map(Gateway::touched) {
+            let change = serde_json::to_string(&touched).unwrap_or_default();
+            tracing::info!(change, "the script changed a service");
         }
         Ok(exit)
     }
@@ -159,7 +169,7 @@ impl<'a> Script<'a> {
     async fn cancel(&self, signals: &Signals, stopper: &Stopper) {
         let grace = signals.grace(self.stage.profile.stop_grace);
         stopper.stop(grace);
-        tracing::info!(job = %self.job.key, stage = self.name, ?grace, "cancelled");
+        tracing::info!(?grace, "cancelled");
         let words = if grace.is_zero() {
             "Cancelled: killing the script's processes".to_owned()
         } else {
@@ -173,7 +183,7 @@ impl<'a> Script<'a> {
     /// Ends what an agent left that died before its script did.
     async fn end_orphans(&self) {
         match end_processes(&self.job.key, self.stage.profile.stop_grace).await {
-            Ok(ended) => tracing::warn!(job = %self.job.key, ended, "ended the script's processes"),
+            Ok(ended) => tracing::warn!(ended, "ended the script's processes"),
             Err(failure) => self.stage.log.failure(&failure),
         }
     }
@@ -193,7 +203,9 @@ async fn pass_on(output: &mut Output) -> io::Result<()> {
 /// The agent's program, installed beside this one.
 fn agent_program() -> Result<PathBuf> {
     let this = std::env::current_exe().map_err(|error| {
-        Failure::system("cannot tell where this program is installed").caused_by(error)
+        Failure::system("cannot tell where this program is installed")
+            .caused_by(error)
+            .hint("let gitlab-runner's user read /proc")
     })?;
     Ok(this.with_file_name("swarm-executor-agent"))
 }

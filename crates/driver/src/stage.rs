@@ -22,7 +22,7 @@ pub(crate) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Reads the settings, which every stage but cleanup can't do without.
+    /// Reads the settings, which no stage but cleanup can do without.
     pub(crate) fn open(
         environment: &'a dyn Environment,
         arguments: StageArguments,

@@ -129,6 +129,24 @@ impl JobDirectory {
         JobRecord::read(&self.record_path())
     }
 
+    /// Fails, with the system to blame, when it was prepared for another attempt than the one that
+    /// runs in `attempt`: gitlab-runner's file that says which job this is may have been changed by
+    /// a script, which on the runner machine is of the same user.
+    pub(crate) fn belongs_to_attempt(&self, attempt: Option<&Path>) -> Result<()> {
+        match (self.record(), attempt) {
+            (Some(record), Some(attempt)) if record.attempt_directory != attempt => {
+                Err(Failure::system(format!(
+                    "job {} was prepared in {}, not in {}",
+                    self.key,
+                    record.attempt_directory.display(),
+                    attempt.display()
+                ))
+                .hint("retry the job; if it happens again, look for a script that changes response.json"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Notes `record` for the stages after prepare.
     pub(crate) fn write_record(&self, record: &JobRecord) -> Result<()> {
         let path = self.record_path();

@@ -32,6 +32,7 @@ use docker::Transport;
 use futures::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::policy::Policy;
 use crate::relay::Shared;
@@ -59,7 +60,8 @@ impl Gateway {
     }
 
     /// Serves connections as they arrive, each in a task of its own, until no more arrive and all
-    /// have ended. Dropping the future ends them at once.
+    /// have ended. Dropping the future ends them at once. Records are made in the caller's span,
+    /// which has to say whose they are.
     pub async fn serve_all<C>(&self, connections: impl Stream<Item = C>)
     where
         C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -69,7 +71,8 @@ impl Gateway {
         loop {
             tokio::select! {
                 Some(connection) = connections.next() => {
-                    tasks.spawn(connection::serve(Arc::clone(&self.0), connection));
+                    let serving = connection::serve(Arc::clone(&self.0), connection);
+                    tasks.spawn(serving.in_current_span());
                 }
                 Some(_) = tasks.join_next() => {}
                 else => break,

@@ -1,8 +1,9 @@
 //! Which directory is this job's, with as little as possible to go by.
 //!
-//! The response file says it for certain. Without one, the working directory does: gitlab-runner
-//! runs every stage of an attempt in one directory, which prepare noted. Only then are the job's
-//! own variables believed.
+//! The working directory says it: gitlab-runner runs every stage of an attempt in one directory,
+//! which prepare noted. Where prepare didn't come so far, the response file says it; it comes second
+//! because a script on the runner machine, being of the same user, can change it. The job's own
+//! variables are believed last.
 
 use std::path::PathBuf;
 
@@ -17,12 +18,12 @@ pub(super) fn job_directories(
     claims: &Claims,
 ) -> Result<Vec<JobDirectory>> {
     let states = StateDirectory::candidates(environment);
-    if let Some(key) = response.and_then(JobKey::of) {
-        return Ok(of_keys(&states, &[key]));
-    }
     let noted = of_attempt(&states, environment);
     if !noted.is_empty() {
         return Ok(noted);
+    }
+    if let Some(key) = response.and_then(JobKey::of) {
+        return Ok(of_keys(&states, &[key]));
     }
     match claimed_keys(claims) {
         Some(keys) => Ok(of_keys(&states, &keys)),

@@ -25,7 +25,7 @@ const SYSTEM_DATA: &str = "/var/lib/swarm-executor";
 /// Variables by which the Docker CLI finds an engine or its certificates
 /// (<https://docs.docker.com/reference/cli/docker/#environment-variables>); any value of the TLS
 /// ones, even `0`, turns TLS on.
-const DOCKER_VARIABLES: [&str; 5] =
+pub(crate) const DOCKER_VARIABLES: [&str; 5] =
     ["DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_HOST", "DOCKER_TLS", "DOCKER_TLS_VERIFY"];
 
 /// The directories of a job that runs on the runner machine.

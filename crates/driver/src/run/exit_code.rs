@@ -16,6 +16,7 @@ pub(super) fn clear(job: &JobContext) -> Result<()> {
     already_gone_is_success(fs::remove_file(path)).map_err(|error| {
         Failure::system(format!("cannot clear BUILD_EXIT_CODE_FILE {}", path.display()))
             .caused_by(error)
+            .hint("gitlab-runner's user must be able to write in its own TMPDIR")
     })
 }
 

@@ -39,6 +39,7 @@ impl Socket {
         listen().map_err(|error: io::Error| {
             Failure::system(format!("cannot listen on the socket {}", path.display()))
                 .caused_by(error)
+                .hint("the path may be too long for a socket, over 107 bytes: shorten XDG_RUNTIME_DIR")
         })
     }
 

@@ -1,4 +1,4 @@
-//! `job.json`: what prepare tells the stages after it.
+//! `job.json`: what prepare tells cleanup.
 //!
 //! An aid, not the truth: everything in it but the attempt directory also follows from the job and
 //! its profile. It lets cleanup find the job's things with the settings broken and the environment
@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use crate::placement::HostPlace;
 use crate::secrets::SecretPlaces;
 
-/// What prepare tells the stages after it.
+/// What prepare tells cleanup.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct JobRecord {
     /// The job's key, by which its processes are marked.
