@@ -1,9 +1,11 @@
 //! What is the operator's: settings, arguments, and what a profile asks for.
 
+use std::fs;
+
 use job::Result;
 use scenarios::{Scenario, errors, settings};
 
-use crate::row::{ATTEMPTS, deploy, name, systems, table};
+use crate::row::{ATTEMPTS, cannot, deploy, name, systems, table};
 
 const RUNNERS_CONFIGURATION: &str =
     "  hint: correct --settings in gitlab-runner's config.toml, or the file's owner and mode\n";
@@ -57,9 +59,11 @@ async fn a_profile_that_asks_the_impossible_is_the_systems() -> Result<()> {
         "[profile.default]\ncluster.endpoint = \"unix:///var/run/docker.sock\"\n\
          credentials.command = [\"/nowhere/vault\"]\n",
     )?;
+    let diagnostics = settings("")?;
     let refuses = settings(&format!(
-        "[profile.default]\ncluster.endpoint = \"{endpoint}\"\n\
-         credentials.command = [\"sh\", \"-c\", \"echo sealed >&2; exit 1\"]\n",
+        "[diagnostics]\nfile = \"{}\"\n[profile.default]\ncluster.endpoint = \"{endpoint}\"\n\
+         credentials.command = [\"sh\", \"-c\", \"echo it is sealed >&2; exit 3\"]\n",
+        name(&diagnostics),
     ))?;
     let job = deploy(&scenario, &[]);
     let id = job.id;
@@ -81,10 +85,12 @@ the credentials command /nowhere/vault cannot be started: No such file or direct
   hint: name a program in the profile's `command` that gitlab-runner's user may execute
 ", command.display())).with(&["--settings", name(&command)]),
         systems(deploy(&scenario, &[]), "\
-the credentials command sh failed (exit status: 1): sealed
-  hint: run it by hand as gitlab-runner's user
+the credentials command sh failed (exit status: 3)
+  hint: run it by hand as gitlab-runner's user; what it wrote to stderr is in the operator's diagnostics
 ").with(&["--settings", name(&refuses)]),
     ])
     .await;
+    let diagnostics = fs::read_to_string(&diagnostics).map_err(cannot)?;
+    assert!(diagnostics.contains(r#""stderr":"it is sealed""#), "{diagnostics}");
     Ok(())
 }

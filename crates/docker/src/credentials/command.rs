@@ -2,8 +2,13 @@
 //!
 //! The command prints one JSON object, `{"ca": "…", "cert": "…", "key": "…"}`; other keys are left
 //! unread. It inherits this process's environment, `JOB_RESPONSE_FILE` with it, and so can tell
-//! which job asks. No shell is involved. What it prints is never shown, not even in part; of its
-//! standard error the last line is.
+//! which job asks. No shell is involved.
+//!
+//! Nothing that it writes reaches the job log, which every member of the project can read: a wrapper
+//! with `set -x` or a client that names a URL with its token would tell a secret there. Its standard
+//! error is the operator's to read, in the diagnostics; its output is shown to nobody.
+
+mod attended;
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -12,18 +17,15 @@ use std::time::Duration;
 use humantime::format_duration;
 use job::{Failure, Result};
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process;
+use tokio::process::{self, Child};
 use zeroize::Zeroizing;
 
+use self::attended::{Ended, attend};
 use super::{Credentials, Origin, Part};
 use crate::pem::Flaw;
 
-/// Longest output read, in bytes.
-const LONGEST: usize = 256 * 1024;
-
-/// Most of standard error that is shown, in characters.
-const LAST_LINE: usize = 300;
+/// Where to look when the command does not do its work.
+const BY_HAND: &str = "run it by hand as gitlab-runner's user; what it wrote to stderr is in the operator's diagnostics";
 
 /// A program with its arguments, and how long it may take.
 #[derive(Clone, Debug)]
@@ -65,23 +67,35 @@ impl Credentials {
 
 impl Command {
     async fn run(&self) -> Result<Zeroizing<Vec<u8>>> {
-        let mut child = process::Command::new(&self.program)
+        let child = self.start().map_err(|error| self.not_started(error))?;
+        let Ended { status, stdout, stderr } = attend(child, self.timeout)
+            .await
+            .map_err(|error| self.failure("was lost").caused_by(error).hint(BY_HAND))?;
+        self.tell_operator(&stderr);
+        match status {
+            Some(status) if status.success() => Ok(stdout),
+            Some(status) => Err(self.failed(status)),
+            None => Err(self.too_slow()),
+        }
+    }
+
+    fn start(&self) -> io::Result<Child> {
+        process::Command::new(&self.program)
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| self.not_started(error))?;
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let ended = async { tokio::join!(read(stdout), read(stderr), child.wait()) };
-        let (stdout, stderr, status) =
-            tokio::time::timeout(self.timeout, ended).await.map_err(|_| {
-                self.failure(&format!("took longer than {}", format_duration(self.timeout)))
-                    .hint("run it by hand as gitlab-runner's user, or raise command_timeout")
-            })?;
-        let status = status.map_err(|error| self.failure("was lost").caused_by(error))?;
-        if status.success() { Ok(stdout) } else { Err(self.failed(status, &stderr)) }
+    }
+
+    fn tell_operator(&self, stderr: &[u8]) {
+        let stderr = String::from_utf8_lossy(stderr);
+        let stderr = stderr.trim();
+        if !stderr.is_empty() {
+            tracing::warn!(command = self.program, stderr, "what the credentials command says");
+        }
     }
 
     fn not_started(&self, error: io::Error) -> Failure {
@@ -90,14 +104,14 @@ impl Command {
             .hint("name a program in the profile's `command` that gitlab-runner's user may execute")
     }
 
-    fn failed(&self, status: ExitStatus, stderr: &[u8]) -> Failure {
-        let failure = self
-            .failure(&format!("failed ({status})"))
-            .hint("run it by hand as gitlab-runner's user");
-        match last_line(stderr) {
-            Some(line) => failure.caused_by(line),
-            None => failure,
-        }
+    fn failed(&self, status: ExitStatus) -> Failure {
+        self.failure(&format!("failed ({status})")).hint(BY_HAND)
+    }
+
+    fn too_slow(&self) -> Failure {
+        self.failure(&format!("took longer than {}", format_duration(self.timeout)))
+            .hint(BY_HAND)
+            .hint("if it needs more time, raise command_timeout in the profile's credentials")
     }
 
     /// Errors of the parser quote the text, so only the place is told.
@@ -115,20 +129,4 @@ impl Command {
     fn failure(&self, what: &str) -> Failure {
         Failure::system(format!("the credentials command {} {what}", self.program))
     }
-}
-
-async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Zeroizing<Vec<u8>> {
-    // Sized beforehand, so that no copy is left behind in growing.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
-    if let Some(pipe) = pipe {
-        // What could be read before an error says more than the error.
-        let _ = pipe.take(LONGEST as u64 - 1).read_to_end(&mut bytes).await;
-    }
-    bytes
-}
-
-fn last_line(stderr: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(stderr);
-    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    Some(line.chars().filter(|c| !c.is_control()).take(LAST_LINE).collect())
 }

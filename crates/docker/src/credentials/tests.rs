@@ -1,5 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use job::ExposeSecret;
@@ -123,20 +124,42 @@ fn command(script: &str) -> Command {
     }
 }
 
+/// A file that a command can print, and the key in it.
+fn printable(directory: &Path) -> (String, String) {
+    let text = |part: Part| std::fs::read_to_string(directory.join(part.file_name())).unwrap();
+    let [ca, cert, key] = Part::ALL.map(text);
+    let printed = serde_json::json!({ "ca": ca, "cert": cert, "key": key, "lease": 3600 });
+    let file = directory.join("printed.json");
+    std::fs::write(&file, printed.to_string()).unwrap();
+    (file.display().to_string(), key)
+}
+
 #[tokio::test]
 async fn a_command_becomes_credentials_whatever_else_it_prints() {
     let (_root, path) = directory();
-    let texts = Part::ALL.map(|part| std::fs::read_to_string(path.join(part.file_name())).unwrap());
-    let [ca, cert, key] = &texts;
-    let printed = serde_json::json!({
-        "ca": ca, "cert": cert, "key": key, "lease": 3600,
-    });
-    let file = path.join("printed.json");
-    std::fs::write(&file, printed.to_string()).unwrap();
-    let script = format!("cat {}", file.display());
-    let credentials = Credentials::from_command(&command(&script)).await.unwrap();
+    let (file, key) = printable(&path);
+    let much = "head -c 1000000 /dev/zero | tr '\\0' x >&2";
+    let command = command(&format!("{much} && cat {file}"));
+    let credentials = Credentials::from_command(&command).await.unwrap();
     assert_eq!(credentials.origin(), &Origin::Command("/bin/sh".into()));
     assert_eq!(credentials.text(Part::Key).expose_secret(), key);
+}
+
+#[tokio::test]
+async fn a_daemon_that_a_command_starts_is_not_waited_for() {
+    let (_root, path) = directory();
+    let (file, _) = printable(&path);
+    let end = fifo(&path);
+    let daemon = format!("setsid sh -c 'read line <{}' &", end.display());
+    Credentials::from_command(&command(&format!("{daemon} cat {file}"))).await.unwrap();
+    std::fs::write(end, "end\n").unwrap();
+}
+
+fn fifo(directory: &Path) -> PathBuf {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let path = directory.join("fifo");
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    path
 }
 
 async fn told_of(command: &Command) -> String {
@@ -146,15 +169,20 @@ async fn told_of(command: &Command) -> String {
 }
 
 #[tokio::test]
-async fn a_command_that_fails_is_told_with_its_last_line_but_never_its_output() {
-    let told =
-        told_of(&command("echo sealed-key; echo first >&2; echo 'vault is sealed' >&2; exit 3"))
-            .await;
+async fn what_a_command_that_fails_wrote_is_for_the_operator_only() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let diagnostics =
+        tracing_subscriber::fmt().with_writer(Mutex::new(log.reopen().unwrap())).finish();
+    let _operator = tracing::subscriber::set_default(diagnostics);
+    let told = told_of(&command("echo sealed-key; echo 'vault is sealed' >&2; exit 3")).await;
     assert_eq!(
         told,
-        "the credentials command /bin/sh failed (exit status: 3): vault is sealed\n  \
-         hint: run it by hand as gitlab-runner's user"
+        "the credentials command /bin/sh failed (exit status: 3)\n  hint: run it by hand as \
+         gitlab-runner's user; what it wrote to stderr is in the operator's diagnostics"
     );
+    let diagnostics = std::fs::read_to_string(log.path()).unwrap();
+    assert!(diagnostics.contains("vault is sealed"), "{diagnostics}");
+    assert!(!diagnostics.contains("sealed-key"), "{diagnostics}");
 }
 
 #[tokio::test]
@@ -167,10 +195,17 @@ async fn a_command_that_prints_something_else_is_told_without_its_output() {
 }
 
 #[tokio::test]
-async fn a_command_that_hangs_is_ended() {
-    let mut hanging = command("exec sleep 600");
-    hanging.timeout = Duration::from_millis(50);
-    assert!(told_of(&hanging).await.contains("took longer than 50ms\n  hint: run it by hand"));
+async fn a_command_that_hangs_is_ended_with_all_that_it_started() {
+    let root = tempfile::tempdir().unwrap();
+    let fifo = fifo(root.path());
+    let mut hanging = command(&format!("sleep 600 >{} & wait", fifo.display()));
+    hanging.timeout = Duration::from_millis(500);
+    // The end of file comes when nobody is left that could write.
+    let left = tokio::task::spawn_blocking(|| std::fs::read(fifo));
+    let told = told_of(&hanging).await;
+    assert!(told.contains("took longer than 500ms\n  hint: run it by hand"), "{told}");
+    assert!(told.contains("raise command_timeout"), "{told}");
+    assert_eq!(left.await.unwrap().unwrap(), b"");
 }
 
 #[tokio::test]
