@@ -35,6 +35,7 @@ pub fn write(directory: &Path, credentials: &Credentials) -> Result<()> {
     let opened = create(directory).map_err(|error| {
         Failure::system(format!("cannot make the certificates directory {}", directory.display()))
             .caused_by(error)
+            .hint("let gitlab-runner's user write to the directory that it is in, and make room there")
     })?;
     for part in Part::ALL {
         let text = credentials.text(part);

@@ -27,6 +27,9 @@ pub use self::version::ApiVersion;
 /// Longest answer read to the first question, in bytes. Engines with many plugins answer 10 KiB.
 const LONGEST_INFO: usize = 4 << 20;
 
+/// The remedy for an engine in trouble.
+const ENGINES_LOG: &str = "look at the engine's log on the manager";
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -106,7 +109,7 @@ impl Cluster {
             Ok(answer) => answer,
             Err(_) => Err(self
                 .failure(&format!("gave no complete answer within {}", format_duration(limit)))
-                .hint("look at the engine's log on the manager")),
+                .hint(ENGINES_LOG)),
         }
     }
 
@@ -120,7 +123,9 @@ impl Cluster {
             return Err(self.refused(head.status, &body));
         }
         let info = Info::parse(&body).map_err(|error| {
-            self.failure("answers, but not as a Docker Engine does").caused_by(error)
+            self.failure("answers, but not as a Docker Engine does")
+                .caused_by(error)
+                .hint(format!("point {} at a manager's Docker Engine", self.endpoint().source()))
         })?;
         let api = head.headers.get("api-version").and_then(|value| value.to_str().ok());
         let facts = info.judge(api.and_then(ApiVersion::parse), self.endpoint())?;
@@ -133,12 +138,17 @@ impl Cluster {
     async fn read(&self, body: Incoming) -> Result<bytes::Bytes> {
         match Limited::new(body, LONGEST_INFO).collect().await {
             Ok(whole) => Ok(whole.to_bytes()),
-            Err(error) => Err(self.failure("broke off its answer").caused_by(error)),
+            Err(error) => {
+                Err(self.failure("broke off its answer").caused_by(error).hint(ENGINES_LOG))
+            }
         }
     }
 
     fn refused(&self, status: StatusCode, body: &[u8]) -> Failure {
-        let failure = self.failure(&format!("answers {status} to GET /info"));
+        let failure = self.failure(&format!("answers {status} to GET /info")).hint(
+            "let the engine's authorization plugin, or the proxy before it, permit GET /info; \
+             else look at the engine's log on the manager",
+        );
         match info::message(body) {
             Some(message) => failure.caused_by(message),
             None => failure,

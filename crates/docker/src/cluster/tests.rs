@@ -119,10 +119,12 @@ async fn an_engine_that_refuses_to_say_is_quoted() {
     let (cluster, _server) =
         answering(403, r#"{"message": "authorization denied by plugin"}"#).await;
     let told = cluster.check().await.unwrap_err().render();
+    let (words, hint) = told.split_once("\n  hint: ").unwrap();
     assert!(
-        told.ends_with("answers 403 Forbidden to GET /info: authorization denied by plugin"),
+        words.ends_with("answers 403 Forbidden to GET /info: authorization denied by plugin"),
         "{told}"
     );
+    assert!(hint.contains("authorization plugin"), "{told}");
 }
 
 #[tokio::test]
@@ -130,6 +132,7 @@ async fn what_is_no_engine_is_told() {
     let (cluster, _server) = answering(200, "<html>").await;
     let told = cluster.check().await.unwrap_err().render();
     assert!(told.contains("answers, but not as a Docker Engine does: "), "{told}");
+    assert!(told.contains("hint: point the variable DOCKER_SWARM_MASTER at "), "{told}");
 }
 
 #[tokio::test]

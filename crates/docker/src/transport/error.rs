@@ -45,11 +45,7 @@ impl TransportError {
 
     /// The failure to show: what is wrong, whose it is, and the remedy.
     pub fn to_failure(&self) -> Failure {
-        let failure = Failure::new(self.blame(), format!("{self}: {}", self.explanation()));
-        match self.remedy() {
-            Some(remedy) => failure.hint(remedy),
-            None => failure,
-        }
+        Failure::new(self.blame(), format!("{self}: {}", self.explanation())).hint(self.remedy())
     }
 
     fn blame(&self) -> Blame {
@@ -127,56 +123,61 @@ impl TransportError {
         }
     }
 
-    fn remedy(&self) -> Option<String> {
+    fn remedy(&self) -> String {
         let address = self.target.endpoint.source();
         match &self.fault {
-            Fault::Refused => Some(format!(
+            Fault::Refused => format!(
                 "check that the manager's engine runs with `-H {} --tlsverify`, or correct {address}",
                 format_args!("tcp://0.0.0.0:{}", self.target.endpoint.port())
-            )),
-            Fault::TimedOut(_) | Fault::NoRoute => Some(format!(
+            ),
+            Fault::TimedOut(_) | Fault::NoRoute => format!(
                 "check the firewall between this runner machine and the manager, or correct {address}"
-            )),
+            ),
             Fault::NotResolved => {
-                Some(format!("check the name service of this runner machine, or correct {address}"))
+                format!("check the name service of this runner machine, or correct {address}")
             }
-            Fault::NotTls => Some(format!(
+            Fault::NotTls => format!(
                 "point {address} at the engine's TLS port, by default 2376, or start the engine with --tlsverify"
-            )),
+            ),
             Fault::NotHttp => {
-                Some(format!("point {address} at the engine's own port, by default 2376"))
+                format!("point {address} at the engine's own port, by default 2376")
             }
-            Fault::WrongName { names } if names.is_empty() => Some(format!(
+            Fault::WrongName { names } if names.is_empty() => format!(
                 "issue the server's certificate with subjectAltName = {}",
                 self.alternative_name()
-            )),
-            Fault::WrongName { .. } => Some(format!(
+            ),
+            Fault::WrongName { .. } => format!(
                 "use one of these names in {address}, or issue the server's certificate with subjectAltName = {}",
                 self.alternative_name()
-            )),
+            ),
             Fault::Expired { .. } => {
-                Some("renew the server's certificate on the manager and restart its engine".into())
+                "renew the server's certificate on the manager and restart its engine".into()
             }
-            Fault::NotYetValid { .. } => Some("compare the clocks of both machines".into()),
-            Fault::UnknownIssuer => Some(format!(
+            Fault::NotYetValid { .. } => "compare the clocks of both machines".into(),
+            Fault::UnknownIssuer => format!(
                 "put the CA that signed the manager's certificate into {}, or correct {address}",
                 self.name_of(Part::Ca)
-            )),
+            ),
             Fault::CaAsServer
             | Fault::OldCertificate
             | Fault::NotForServers
             | Fault::WeakSignature
-            | Fault::BadCertificate(_) => Some(format!(
+            | Fault::BadCertificate(_) => format!(
                 "issue a certificate for the server: X.509 version 3, SHA-256, CA:FALSE, extendedKeyUsage = serverAuth, subjectAltName = {}",
                 self.alternative_name()
-            )),
-            Fault::Incompatible(_) => Some("the engine must offer TLS 1.2 or 1.3".into()),
-            Fault::Rejected { .. } => Some(format!(
+            ),
+            Fault::Incompatible(_) => "the engine must offer TLS 1.2 or 1.3".into(),
+            Fault::Rejected { .. } => format!(
                 "the engine's log on the manager says why; usually {} is not signed by the CA in its --tlscacert, or is not for clients",
                 self.name_of(Part::Certificate)
-            )),
-            Fault::Closed => Some("look at the engine's log on the manager".into()),
-            Fault::RequestBody | Fault::Other => None,
+            ),
+            Fault::Closed => "look at the engine's log on the manager".into(),
+            Fault::RequestBody => "run the command again: its sender went away".into(),
+            Fault::Other => {
+                "look at the engine's log on the manager, and at this runner machine for a \
+                 firewall rule or a limit that forbids the connection"
+                    .into()
+            }
         }
     }
 
