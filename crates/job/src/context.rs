@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::environment::Environment;
 use crate::exit::FailureCodes;
 use crate::failure::{Failure, Result};
-use crate::response::JobResponse;
+use crate::response::{JobResponse, ResponseError};
 
 /// The prefix that gitlab-runner puts before the name of every job variable.
 const CLAIM_PREFIX: &str = "CUSTOM_ENV_";
@@ -55,9 +55,8 @@ impl JobContext {
                 .hint("let gitlab-runner 14.1 or later start this program, as its custom executor")
         })?;
         let response = JobResponse::read(path.as_ref()).map_err(|error| {
-            Failure::system("cannot learn which job this is")
-                .caused_by(error)
-                .hint("see docs/troubleshooting.md, \"Job response file\"")
+            let remedy = remedy(&error);
+            Failure::system("cannot learn which job this is").caused_by(error).hint(remedy)
         })?;
         let key = JobKey::of(&response).ok_or_else(|| {
             Failure::system(format!("the job response file {path} has no job id"))
@@ -201,6 +200,20 @@ impl fmt::Display for JobKey {
     }
 }
 
+/// What to do about a response file that can't be used.
+fn remedy(error: &ResponseError) -> &'static str {
+    match error {
+        ResponseError::Unreadable { .. } => {
+            "gitlab-runner keeps it in its TMPDIR until cleanup is over: look for what else deletes \
+             files there, or for a sudo that starts this program as another user"
+        }
+        ResponseError::Malformed { .. } => {
+            "gitlab-runner writes it whole unless the disk is full: make room where TMPDIR is, then \
+             retry the job"
+        }
+    }
+}
+
 /// The stage's own environment without job variables and protocol: what a script inherits.
 fn inherited(environment: &dyn Environment) -> Vec<(OsString, OsString)> {
     let belongs_to_protocol = |name: &OsString| {
@@ -275,6 +288,15 @@ mod tests {
         let names: Vec<_> =
             context.inherited.iter().map(|(name, _)| name.to_str().unwrap()).collect();
         assert_eq!(names, ["PATH", "TMPDIR"]);
+    }
+
+    #[test]
+    fn a_response_that_cannot_be_used_is_told_with_its_remedy() {
+        let hint = |path: &std::path::Path| {
+            JobContext::read(&environment(path)).unwrap_err().hints().concat()
+        };
+        assert!(hint("/nonexistent/response.json".as_ref()).contains("deletes files"));
+        assert!(hint(response("{").path()).contains("the disk is full"));
     }
 
     #[test]

@@ -104,11 +104,11 @@ JOB_RESPONSE_FILE is not set, so it is unknown which job this is
 ".to_owned()),
         ("prepare", &[], &cut_off, format!("\
 cannot learn which job this is: the job response file {} is not a job response: line 1, column 1 is not as expected
-  hint: see docs/troubleshooting.md, \"Job response file\"
+  hint: gitlab-runner writes it whole unless the disk is full: make room where TMPDIR is, then retry the job
 ", cut_off.display())),
         ("config", &[], Path::new("/nowhere/response.json"), "\
 cannot learn which job this is: cannot read the job response file /nowhere/response.json: No such file or directory (os error 2)
-  hint: see docs/troubleshooting.md, \"Job response file\"
+  hint: gitlab-runner keeps it in its TMPDIR until cleanup is over: look for what else deletes files there, or for a sudo that starts this program as another user
 ".to_owned()),
         ("run", &[], &complete, "\
 wrong arguments: the following required arguments were not provided: <SCRIPT> <STAGE>

@@ -26,7 +26,7 @@ cannot read the settings /tmp: Is a directory (os error 21)
 the settings {} have 2 mistakes:
   line 2: unknown key `placment`; did you mean `placement`?
   line 3: \"zsh\" is not one of \"bash\", \"sh\"
-  hint: docs/settings.md explains every key
+  hint: settings.toml.example, which comes with the sources of this program, shows every key; the next job reads the file anew
 ", mistaken.display())),
         (["--settings", name(&others)], format!("\
 there is no profile \"default\" in {}

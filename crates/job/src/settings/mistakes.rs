@@ -19,7 +19,10 @@ pub(super) fn failure(errors: &DeserError, text: &str, path: &Path) -> Failure {
     let list: Vec<_> =
         lines.iter().map(|(line, words)| format!("  line {line}: {words}")).collect();
     Failure::system(format!("the settings {} have {count}:\n{}", path.display(), list.join("\n")))
-        .hint("docs/settings.md explains every key")
+        .hint(
+            "settings.toml.example, which comes with the sources of this program, shows every \
+             key; the next job reads the file anew",
+        )
 }
 
 /// The lines that one error makes: an error about several unknown keys makes one for each.

@@ -75,7 +75,8 @@ fn all_mistakes_are_told_at_once_with_their_lines() {
         line 6: `stop_grace` must be a time such as \"10s\", \"5m\" or \"14d\"\n  \
         line 7: the path must be absolute\n  \
         line 9: expected a word in quotes, found integer\n  \
-        hint: docs/settings.md explains every key";
+        hint: settings.toml.example, which comes with the sources of this program, shows \
+        every key; the next job reads the file anew";
     assert_eq!(text, expected);
 }
 
