@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: the article's deploy job, in both forms, on a swarm of three real engines.
+//! `cargo xtask demo`: the deploy job of `examples/whoami`, in both forms, on a swarm of three real
+//! engines.
 //!
 //! What a person sees: the swarm coming up, each job's log as GitLab would show it, an answer of
 //! the deployed service, a search of the whole machine for the client key, and everything taken
@@ -6,6 +7,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use job::{Failure, Result};
@@ -13,13 +15,15 @@ use tempfile::TempDir;
 use testkit::images;
 use testkit::nodes::{Swarm, SwarmHandle, SwarmOptions};
 use testkit::pki::Identity;
+use testkit::search::SecretKey;
 use testkit::wait::{Seen, until};
 use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
 
 use crate::cargo::{self, Profile};
 use crate::say;
 
-/// The article's four variables, and the file of a credentials directory that each one holds.
+/// The job's variables that hold a file of a credentials directory.
 const VARIABLES: [(&str, &str); 3] = [
     ("DOCKER_MACHINE_CA", "ca.pem"),
     ("DOCKER_MACHINE_CLIENT_CERT", "cert.pem"),
@@ -28,33 +32,62 @@ const VARIABLES: [(&str, &str); 3] = [
 
 const JOB: &str = "docker deploy";
 
+/// Longest wait for a job that was interrupted: after a stage's end by SIGTERM or, ten seconds
+/// later, by SIGKILL, `after_script` and cleanup still run.
+const JOBS_END: Duration = Duration::from_mins(1);
+
 pub(crate) async fn run() -> Result<()> {
     let programs = cargo::build(Profile::Dev)?;
     say("1. a swarm: one manager and two workers, each a real engine with mutual TLS");
     let swarm = Swarm::start(SwarmOptions::default()).await?;
-    let shown = tokio::select! {
-        shown = show(&swarm, &programs) => shown,
-        _ = tokio::signal::ctrl_c() => Err(Failure::system("interrupted")),
-    };
+    let shown = until_interrupted(&swarm, &programs).await;
     say("taking everything down");
     swarm.stop().await.and(shown)
 }
 
-async fn show(swarm: &SwarmHandle, programs: &Path) -> Result<()> {
-    swarm.load(&images::all().await?).await?;
-    let network = ["network", "create", "--driver", "overlay", "flix"];
-    swarm.manager().docker(&network).await?;
+/// Ctrl-C reaches the played job too, which then cleans up: its end is waited for, or the cluster
+/// and the job's files would go from under it. Everything else is left at once.
+async fn until_interrupted(swarm: &SwarmHandle, programs: &Path) -> Result<()> {
+    let interrupted = CancellationToken::new();
+    let mut shown = pin!(show(swarm, programs, &interrupted));
+    tokio::select! {
+        shown = &mut shown => return shown,
+        _ = tokio::signal::ctrl_c() => interrupted.cancel(),
+    }
+    if tokio::time::timeout(JOBS_END, shown).await.is_err() {
+        say("the job that was interrupted does not end");
+    }
+    Err(Failure::system("interrupted"))
+}
+
+async fn show(swarm: &SwarmHandle, programs: &Path, interrupted: &CancellationToken) -> Result<()> {
+    unless(interrupted, furnish(swarm)).await?;
     let began = SystemTime::now();
     let client = swarm.client()?;
     let project = project()?;
-    say("2. the article's own job, which brings its certificates along");
+    say("2. the deploy job as people write it today, which brings its certificates along");
     deploy(swarm, &client, programs, &project.path().join(".gitlab-ci.yml")).await?;
-    ask(swarm).await?;
+    unless(interrupted, ask(swarm)).await?;
     say("3. the same job in one line, with the certificates left to swarm-executor");
     deploy(swarm, &client, programs, &project.path().join("short.gitlab-ci.yml")).await?;
-    ask(swarm).await?;
+    unless(interrupted, ask(swarm)).await?;
     say("4. what is left of the client key on this machine");
-    search(&client, began).await
+    unless(interrupted, search(&client, began)).await
+}
+
+async fn unless(
+    interrupted: &CancellationToken,
+    step: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let done = interrupted.run_until_cancelled(step).await;
+    done.unwrap_or_else(|| Err(Failure::system("interrupted")))
+}
+
+/// What the job expects to find in the swarm.
+async fn furnish(swarm: &SwarmHandle) -> Result<()> {
+    swarm.load(&images::all().await?).await?;
+    let network = ["network", "create", "--driver", "overlay", "flix"];
+    swarm.manager().docker(&network).await.map(drop)
 }
 
 /// A copy of the example project, for the jobs to work on.
@@ -72,8 +105,7 @@ fn project() -> Result<TempDir> {
     })
 }
 
-/// Plays the job, with the variables as a project would have them in GitLab. Ctrl-C reaches the
-/// player too, which then cancels the job and cleans up.
+/// Plays the job, with the variables as a project would have them in GitLab.
 async fn deploy(
     swarm: &SwarmHandle,
     client: &Identity,
@@ -115,12 +147,12 @@ async fn ask(swarm: &SwarmHandle) -> Result<()> {
 }
 
 async fn search(client: &Identity, began: SystemTime) -> Result<()> {
-    let needle = testkit::search::body_of(&client.key);
-    let holders = tokio::task::spawn_blocking(move || testkit::search::holders(&needle, began));
+    let key = SecretKey::of(&client.key)?;
+    let holders = tokio::task::spawn_blocking(move || key.holders(began));
     let holders =
         holders.await.map_err(|error| Failure::system("the search was lost").caused_by(error))?;
     if holders.is_empty() {
-        say("nothing: no file, no process holds it");
+        say("nothing: no file holds it, nor any process's environment or command line");
         return Ok(());
     }
     let list: Vec<_> = holders.iter().map(|path| path.display().to_string()).collect();

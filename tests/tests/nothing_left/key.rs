@@ -7,11 +7,11 @@ use futures::future::join_all;
 use job::Result;
 use play::{Cancel, Job, Protocol, Runner, Signal, Status, Variable};
 use scenarios::{Moment, PROTOCOLS, Scenario, at, runner, settings};
-use testkit::search::{body_of, holders};
+use testkit::search::SecretKey;
 
 use crate::story::{BUSY, SAY_BUSY, article, assert_nothing_left, job, keeping, runner_by};
 
-/// What the project's variables of type file are copied to, as the article's are echoed.
+/// What the project's variables of type file are copied to, as those of the article's job are echoed.
 const COPIES: [&str; 4] = [
     "export DOCKER_CERT_PATH=certs",
     "mkdir $DOCKER_CERT_PATH",
@@ -64,7 +64,7 @@ impl End {
     }
 }
 
-/// A job of the article with its echoes, and one with a variable of type file; both come to `end`.
+/// The article's job with its echoes, and one with a variable of type file; both come to `end`.
 fn jobs(scenario: &Scenario, end: End) -> [Job; 2] {
     let timeout = Duration::from_secs(if end == End::Timeout { 6 } else { 3600 });
     let key = &scenario.credentials.identity.key;
@@ -102,10 +102,8 @@ async fn is_nowhere_whatever_became_of_the_job() -> Result<()> {
         play_all(&scenario, end, kept.path()).await?;
     }
     assert_eq!(kept.path().read_dir().unwrap().count(), 4 * End::ALL.len(), "kept directories");
-    assert_eq!(
-        holders(&body_of(&scenario.credentials.identity.key), before),
-        [""; 0].map(Path::new)
-    );
+    let key = SecretKey::of(&scenario.credentials.identity.key)?;
+    assert_eq!(key.holders(before), [""; 0].map(Path::new));
     Ok(())
 }
 
@@ -118,8 +116,7 @@ async fn is_found_while_there_was_no_cleanup() -> Result<()> {
     let cleanup = runner.cleanup.take();
     let [job, _] = jobs(&scenario, End::Failure);
     runner.play(&job, &Cancel::default(), |_| {}).await;
-    let key = body_of(&scenario.credentials.identity.key);
-    let found = holders(&key, before);
+    let found = SecretKey::of(&scenario.credentials.identity.key)?.holders(before);
     let names = |path: &Path| path.file_name().unwrap_or_default().to_owned();
     assert_eq!(found.iter().map(|path| names(path)).collect::<Vec<_>>(), ["key.pem", "key.pem"]);
     runner.cleanup = cleanup;
