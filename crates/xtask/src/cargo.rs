@@ -1,7 +1,8 @@
 //! Calls of cargo, as a person would type them.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use job::{Failure, Result};
 
@@ -14,7 +15,7 @@ pub(crate) fn test(
     variables: &[(&str, &Path)],
 ) -> Result<()> {
     let mut arguments = if has_nextest() {
-        vec!["nextest", "run", "--no-tests=pass", "--no-fail-fast"]
+        vec!["nextest", "run", "--no-fail-fast"]
     } else {
         vec!["test", "--quiet", "--no-fail-fast"]
     };
@@ -23,17 +24,41 @@ pub(crate) fn test(
     run(&arguments, variables)
 }
 
+/// Whether any test of those packages has `filter` in its name.
+pub(crate) fn has_tests(selection: &[&str], filter: &str) -> Result<bool> {
+    let mut command = command(&["test", "--quiet", "--tests"]);
+    command.args(selection).args([filter, "--", "--list"]).stderr(Stdio::inherit());
+    let output = command.output().map_err(cannot_start)?;
+    if !output.status.success() {
+        return Err(Failure::system("cargo cannot list the tests"));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().any(|line| line.ends_with(": test")))
+}
+
+/// Downloads all crates, so that nothing later needs the network.
+pub(crate) fn fetch() -> Result<()> {
+    run(&["fetch", "--quiet", "--locked"], &[])
+}
+
 /// Runs `cargo` in the workspace.
 fn run(arguments: &[&str], variables: &[(&str, &Path)]) -> Result<()> {
     say(&format!("cargo {}", arguments.join(" ")));
-    let mut command = Command::new(program());
-    command.args(arguments).current_dir(workspace()).envs(variables.iter().copied());
     let status =
-        command.status().map_err(|error| Failure::system("cannot start cargo").caused_by(error))?;
+        command(arguments).envs(variables.iter().copied()).status().map_err(cannot_start)?;
     if status.success() {
         return Ok(());
     }
     Err(Failure::system(format!("cargo {} failed", arguments.join(" "))))
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(arguments).current_dir(workspace());
+    command
+}
+
+fn cannot_start(error: io::Error) -> Failure {
+    Failure::system("cannot start cargo").caused_by(error)
 }
 
 /// Whether cargo-nextest is here; `cargo test` does the same, one package after the other.
@@ -85,7 +110,9 @@ fn program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
+/// Where cargo builds; a relative path is one from the workspace, where cargo runs.
 #[expect(clippy::disallowed_methods, reason = "cargo's own variables, which only chores read")]
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+pub(crate) fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    workspace().join(target.unwrap_or_else(|| "target".into()))
 }

@@ -1,5 +1,6 @@
 //! The machine that the chores need: root, and a few of Debian's packages.
 
+use std::ffi::OsString;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -8,11 +9,12 @@ use std::process::Command;
 
 use job::{Failure, Result};
 
-use crate::say;
+use crate::{cargo, say};
 
 /// A program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 7] = [
     ("busybox", "busybox-static"),
+    ("docker", "docker.io"),
     ("dockerd", "docker.io"),
     ("git", "git"),
     ("ip", "iproute2"),
@@ -20,29 +22,93 @@ const NEEDED: [(&str, &str); 6] = [
     ("openssl", "openssl"),
 ];
 
-/// Variables that sudo would otherwise drop and the build needs.
-const KEPT: &str = "--preserve-env=PATH,HOME,CARGO_HOME,RUSTUP_HOME,CARGO_TARGET_DIR,CI";
+/// Where Debian keeps programs for root, which other users' PATH leaves out.
+const ROOTS_PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
 /// Becomes root where this process isn't, and installs what is missing.
 pub(crate) fn become_ready() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return become_root();
     }
-    let missing: Vec<_> = NEEDED
-        .iter()
-        .filter(|(program, _)| !is_installed(program))
-        .map(|(_, package)| *package)
-        .collect();
+    let missing = missing();
     if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
 /// Engines need namespaces, mounts and cgroups: starts this program anew with sudo.
 fn become_root() -> Result<()> {
-    say("real engines need root; asking sudo for it");
+    say("real engines need root: fetching crates as this user, then asking sudo");
+    cargo::fetch()?;
+    let target = cargo::target().join("root");
+    say(&format!(
+        "root builds in {}, so that this user's builds stay as they are",
+        target.display()
+    ));
     let this = std::env::current_exe()
         .map_err(|error| Failure::system("cannot tell which program this is").caused_by(error))?;
-    let error = Command::new("sudo").arg(KEPT).arg(this).args(std::env::args_os().skip(1)).exec();
+    let arguments = std::env::args_os().skip(1);
+    let error = as_root(&kept(variable, &target), &this, arguments).exec();
     Err(Failure::system("cannot start sudo").caused_by(error).hint("run this command as root"))
+}
+
+/// Starts `program` as root. sudo replaces the environment and Debian's even PATH (`secure_path`,
+/// <https://manpages.debian.org/stable/sudo/sudoers.5.en.html>), so env(1) sets it behind sudo.
+fn as_root(
+    variables: &[(&str, OsString)],
+    program: &Path,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Command {
+    let mut command = Command::new("sudo");
+    command.arg("env");
+    for (name, value) in variables {
+        let mut assignment = OsString::from(format!("{name}="));
+        assignment.push(value);
+        command.arg(assignment);
+    }
+    command.arg(program).args(arguments);
+    command
+}
+
+/// What cargo needs to build as root with this user's toolchain and crates, and without leaving
+/// files of root's among them: no network, and a target directory of its own. HOME is root's, so
+/// that nothing else that is started writes to this user's.
+fn kept(
+    variable: impl Fn(&str) -> Option<OsString>,
+    target: &Path,
+) -> Vec<(&'static str, OsString)> {
+    let home = |name, directory| {
+        let default = || variable("HOME").map(|home| Path::new(&home).join(directory).into());
+        Some((name, variable(name).or_else(default)?))
+    };
+    let mut path = variable("PATH").unwrap_or_default();
+    path.push(":");
+    path.push(ROOTS_PATH);
+    let same = ["CARGO", "CI", "RUSTUP_TOOLCHAIN"];
+    let mut kept: Vec<_> =
+        same.into_iter().filter_map(|name| Some((name, variable(name)?))).collect();
+    kept.extend(home("CARGO_HOME", ".cargo"));
+    kept.extend(home("RUSTUP_HOME", ".rustup"));
+    kept.extend([
+        ("CARGO_NET_OFFLINE", "true".into()),
+        ("CARGO_TARGET_DIR", target.into()),
+        ("PATH", path),
+    ]);
+    kept
+}
+
+#[expect(clippy::disallowed_methods, reason = "what sudo would drop, which only chores read")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// The packages of the programs that aren't here.
+fn missing() -> Vec<&'static str> {
+    let mut packages: Vec<_> = NEEDED
+        .iter()
+        .filter(|(program, _)| !is_installed(program))
+        .map(|(_, package)| *package)
+        .collect();
+    packages.dedup();
+    packages
 }
 
 fn install(packages: &[&str]) -> Result<()> {
@@ -50,9 +116,15 @@ fn install(packages: &[&str]) -> Result<()> {
         return Err(Failure::system("this machine has no apt-get to install what is missing")
             .hint(format!("install what Debian calls {}", packages.join(", "))));
     }
-    say(&format!("installing Debian packages: {}", packages.join(", ")));
     let _no_services = ServicesStayOff::begin()?;
     apt(&["update", "--quiet=2"])?;
+    apt_install(packages)?;
+    // Since Debian 13 the client is a package that docker.io only recommends.
+    if is_installed("docker") { Ok(()) } else { apt_install(&["docker-cli"]) }
+}
+
+fn apt_install(packages: &[&str]) -> Result<()> {
+    say(&format!("installing Debian packages: {}", packages.join(", ")));
     let mut arguments = vec!["install", "--quiet=2", "--yes", "--no-install-recommends"];
     arguments.extend(packages);
     apt(&arguments)
@@ -104,4 +176,57 @@ impl Drop for ServicesStayOff {
 fn is_installed(program: &str) -> bool {
     let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     places.iter().any(|place| Path::new(place).join(program).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(command: &Command) -> Vec<&str> {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words.map(|word| word.to_str().unwrap()).collect()
+    }
+
+    fn kept_of(variables: &[(&str, &str)]) -> Vec<(&'static str, OsString)> {
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        };
+        kept(variable, Path::new("/w/target/root"))
+    }
+
+    #[test]
+    fn root_gets_the_users_toolchain_behind_sudo_and_a_target_directory_of_its_own() {
+        let variables = [
+            ("CARGO", "/home/u/.rustup/toolchains/stable/bin/cargo"),
+            ("HOME", "/home/u"),
+            ("PATH", "/home/u/.cargo/bin:/usr/bin"),
+            ("RUSTUP_TOOLCHAIN", "stable"),
+            ("SECRET", "unrelated"),
+        ];
+        let command =
+            as_root(&kept_of(&variables), Path::new("/w/target/debug/xtask"), ["demo".into()]);
+        assert_eq!(
+            words(&command),
+            [
+                "sudo",
+                "env",
+                "CARGO=/home/u/.rustup/toolchains/stable/bin/cargo",
+                "RUSTUP_TOOLCHAIN=stable",
+                "CARGO_HOME=/home/u/.cargo",
+                "RUSTUP_HOME=/home/u/.rustup",
+                "CARGO_NET_OFFLINE=true",
+                "CARGO_TARGET_DIR=/w/target/root",
+                "PATH=/home/u/.cargo/bin:/usr/bin:/usr/local/sbin:/usr/sbin:/sbin",
+                "/w/target/debug/xtask",
+                "demo"
+            ]
+        );
+    }
+
+    #[test]
+    fn homes_that_are_set_go_before_the_defaults() {
+        let kept = kept_of(&[("HOME", "/home/u"), ("CARGO_HOME", "/c"), ("RUSTUP_HOME", "/r")]);
+        assert!(kept.contains(&("CARGO_HOME", "/c".into())), "{kept:?}");
+        assert!(kept.contains(&("RUSTUP_HOME", "/r".into())), "{kept:?}");
+    }
 }
