@@ -29,7 +29,9 @@ pub(crate) struct Row {
 /// Plays the rows with each CLI, and fails with all those that tell something else than directly.
 pub(crate) async fn same(group: &str, rows: &[Row]) -> Result<()> {
     let scenario = Scenario::new()?;
-    for (number, directory) in cli_directories().iter().enumerate() {
+    let directories = cli_directories();
+    assert!(!directories.is_empty(), "no docker CLI is on PATH");
+    for (number, directory) in directories.iter().enumerate() {
         let prefix = format!("{group}{}x{number}", std::process::id());
         let stage = Stage::set(rows, directory, prefix)?;
         let (through, direct) =
