@@ -31,7 +31,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let crates = !arguments.scenarios && has_tests(&CRATES)?;
     let scenarios = has_tests(&SCENARIOS)?;
     if !crates && !scenarios {
-        return Err(Failure::system("no test's name contains what was asked for"));
+        let filter = filter.unwrap_or_default();
+        return Err(Failure::system(format!("no test has `{filter}` in its name")));
     }
     cargo::build(Profile::Dev)?;
     if crates {
