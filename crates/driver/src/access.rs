@@ -8,6 +8,7 @@ use docker::{Cluster, Credentials, Endpoint, Identity, Limits, Origin};
 use job::settings::CredentialSource;
 use job::{Failure, JobContext, Result};
 
+use crate::placement::MARK;
 use crate::stage::Stage;
 use crate::state::JobDirectory;
 
@@ -93,9 +94,12 @@ async fn credentials(stage: &Stage<'_>, job: &JobContext) -> Result<Credentials>
         CredentialSource::Command { argv, timeout } => {
             let (program, arguments) = argv.split_first().ok_or_else(|| {
                 Failure::system("the credentials command of the profile is empty")
+                    .hint("name a program in `command`")
             })?;
             let (program, arguments) = (program.clone(), arguments.to_vec());
-            let command = Command { program, arguments, timeout: *timeout };
+            // Marked as the job's, so that cleanup ends it when prepare was killed.
+            let environment = vec![(MARK.to_owned(), job.key.to_string())];
+            let command = Command { program, arguments, environment, timeout: *timeout };
             Credentials::from_command(&command).await
         }
     }

@@ -3,5 +3,5 @@
 mod host;
 
 pub(crate) use host::{
-    DOCKER_VARIABLES, HostPlace, end_processes, gateway_address, mark, script_environment,
+    DOCKER_VARIABLES, HostPlace, MARK, end_processes, gateway_address, mark, script_environment,
 };

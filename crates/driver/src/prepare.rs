@@ -72,7 +72,10 @@ impl Prepare<'_> {
     /// Jobs written for docker-in-docker have variables that would lead their `docker` there still:
     /// gitlab-runner's script exports them after the environment that it is given.
     fn warn_of_detours(&self) {
-        let is_set = |name: &&str| self.job.claims.get(name).is_some_and(|value| !value.is_empty());
+        // An empty DOCKER_HOST leads to the machine's own engine, the others are of no effect then.
+        let leads_away = |name: &str, value: &str| name == "DOCKER_HOST" || !value.is_empty();
+        let is_set =
+            |name: &&str| self.job.claims.get(name).is_some_and(|value| leads_away(name, value));
         let detours: Vec<_> = DOCKER_VARIABLES.into_iter().filter(is_set).collect();
         if !detours.is_empty() {
             self.stage.log.warning(format!(

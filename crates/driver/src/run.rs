@@ -123,7 +123,8 @@ impl<'a> Script<'a> {
     fn serve(&self, gateway: &Gateway) -> Result<JoinSet<()>> {
         let (gateway, socket) = (gateway.clone(), Socket::listen(&self.directory.socket())?);
         let mut serving = JoinSet::new();
-        serving.spawn(async move { gateway.serve_all(socket.connections()).await });
+        let serve = async move { gateway.serve_all(socket.connections()).await };
+        serving.spawn(serve.in_current_span());
         Ok(serving)
     }
 

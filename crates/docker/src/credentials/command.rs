@@ -34,6 +34,8 @@ pub struct Command {
     pub program: String,
     /// Its arguments. Seen by every user of the machine, so they are no place for secrets.
     pub arguments: Vec<String>,
+    /// Added to the environment that it inherits.
+    pub environment: Vec<(String, String)>,
     /// Longest time that it may take.
     pub timeout: Duration,
 }
@@ -82,6 +84,7 @@ impl Command {
     fn start(&self) -> io::Result<Child> {
         process::Command::new(&self.program)
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

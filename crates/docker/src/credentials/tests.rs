@@ -120,6 +120,7 @@ fn command(script: &str) -> Command {
     Command {
         program: "/bin/sh".into(),
         arguments: vec!["-c".into(), script.into()],
+        environment: Vec::new(),
         timeout: Duration::from_secs(10),
     }
 }

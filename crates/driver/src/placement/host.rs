@@ -17,7 +17,7 @@ use crate::state::JobDirectory;
 
 /// The variable that marks every process of a job with the job's key, so that cleanup finds those
 /// that outlived their stage.
-const MARK: &str = "SWARM_EXECUTOR_JOB";
+pub(crate) const MARK: &str = "SWARM_EXECUTOR_JOB";
 
 /// Where builds and caches are kept for root.
 const SYSTEM_DATA: &str = "/var/lib/swarm-executor";

@@ -18,7 +18,9 @@ impl Signals {
     pub(super) fn listen() -> Result<Self> {
         let listen = |kind| {
             signal(kind).map_err(|error| {
-                Failure::system("cannot listen for gitlab-runner's signals").caused_by(error)
+                Failure::system("cannot listen for gitlab-runner's signals")
+                    .caused_by(error)
+                    .hint("the machine is short of file descriptors: see ulimit -n")
             })
         };
         Ok(Self {
