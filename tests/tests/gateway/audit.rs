@@ -44,7 +44,8 @@ async fn every_request_at_the_gateway_is_recorded_and_no_secret_is() -> Result<(
     for secret in SECRETS.iter().copied().chain([key]) {
         assert!(!diagnostics.contains(secret), "{secret} in {diagnostics}");
     }
-    let records: Vec<_> = diagnostics.lines().filter_map(record).collect();
+    let ours = format!("gitlab.example.com-{} group/app build_script", job.id);
+    let records: Vec<_> = diagnostics.lines().filter_map(|line| record(line, &ours)).collect();
     for asked in [
         "POST /v1.40/secrets/create secret create - allow permit 201".to_owned(),
         "POST /v1.40/services/create service create - allow permit 201".to_owned(),
@@ -62,12 +63,15 @@ async fn every_request_at_the_gateway_is_recorded_and_no_secret_is() -> Result<(
     Ok(())
 }
 
-/// What a line says of a request; nothing where it is about something else.
-fn record(line: &str) -> Option<String> {
+/// What a line says of a request; nothing where it is about something else. Each request is `ours`:
+/// of this job, project and stage.
+fn record(line: &str, ours: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).expect("JSON");
     if line["target"] != "audit" {
         return None;
     }
+    let whose = ["job", "project", "stage"].map(|of| line["span"][of].as_str().unwrap_or("-"));
+    assert_eq!(whose.join(" "), ours, "{line}");
     let fields = ["method", "path", "kind", "action", "object", "verdict", "rule", "status"];
     let words = fields.map(|field| match &line["fields"][field] {
         Value::Null => "-".to_owned(),
