@@ -82,7 +82,7 @@ impl Jobs {
         [PathBuf::from("--settings"), self.directory().join("settings.toml")]
     }
 
-    /// A job without sources, with the article's four variables and an id of its own.
+    /// A job without sources, with the four variables of the article's job and an id of its own.
     pub(crate) fn job(&self, script: &[&str]) -> Job {
         let mut job = Job::new("bench").script(script.iter().copied());
         job.id = next_id();
