@@ -1,4 +1,5 @@
-//! Credentials, certificates and the one mutual-TLS transport to the cluster.
+//! Credentials, certificates and the one mutual-TLS transport to the cluster, and what is done
+//! there: [`images`].
 //!
 //! The way of a connection: [`Credentials`] (three PEM texts from the job's variables, a directory
 //! or a command) are checked once and become an [`Identity`]; an [`Endpoint`] says where; a
@@ -12,6 +13,7 @@ pub mod cluster;
 pub mod credentials;
 pub mod endpoint;
 pub mod identity;
+pub mod images;
 #[cfg(test)]
 mod mint;
 pub mod pem;
