@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
-use agent::{DockerConnection, DockerConnections, Exit, Session, Start, host};
+use agent::{DockerConnection, DockerConnections, Exit, Session, Socket, Start, host};
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -69,7 +69,8 @@ fn start(socket: &Path) -> Start {
         command: vec!["sh".into()],
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         directory: "/".into(),
-        sockets: vec![socket.to_owned()],
+        sockets: vec![Socket::Private(socket.to_owned())],
+        ..Start::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong between `run` and its agent, in words for the person who reads the job log.
 
+use crate::link::Denied;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,6 +52,19 @@ pub enum AgentError {
         /// What is missing and where it was looked for.
         reason: String,
     },
+    /// No carrier to the agent came about for as long as
+    /// [`Terms::patience`](crate::link::Terms::patience), or its container is gone. The system's
+    /// failure: the script had no part in it.
+    #[error("the agent has been out of reach for {} s", .silent.as_secs())]
+    OutOfReach {
+        /// How long nothing has been heard of it.
+        silent: Duration,
+        /// What the last attempt ended with.
+        source: io::Error,
+    },
+    /// The agent won't go on with this session.
+    #[error(transparent)]
+    Denied(Denied),
     /// The stream to the agent broke.
     #[error("the stream to the agent broke")]
     Broken(#[from] io::Error),

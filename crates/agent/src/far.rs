@@ -1,6 +1,8 @@
 //! The far side: one script's whole life at the place where it runs, read in order.
 
+mod command;
 mod ending;
+mod files;
 mod output;
 mod shell;
 mod sockets;
@@ -13,6 +15,7 @@ use crate::mux::{self, Inbound, Opener, Purpose, Side, Stream};
 use crate::{AgentError, Duplex, Exit, greeting};
 use shell::{Refusal, Shell};
 use sockets::{Listening, Ways};
+use std::time::Duration;
 use supervision::Signals;
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc::UnboundedSender;
@@ -25,9 +28,17 @@ use tokio_util::sync::CancellationToken;
 /// as a stop by `run` would), and ignores SIGINT and SIGHUP. The process has to be a child
 /// subreaper, or else daemons escape.
 pub async fn serve(duplex: impl Duplex) -> Result<(), AgentError> {
+    serve_patiently(duplex, greeting::PATIENCE).await
+}
+
+/// Serves one script over a stream that may take as long as `patience` for a greeting.
+pub(crate) async fn serve_patiently(
+    duplex: impl Duplex,
+    patience: Duration,
+) -> Result<(), AgentError> {
     let signals = Signals::catch()?;
     let mut stream = mux::buffered(duplex);
-    greeting::exchange(&mut stream).await?;
+    greeting::exchange(&mut stream, patience).await?;
     let (opener, mut inbound, driver) = mux::start(stream, Side::Far);
     let (control, shell) = streams(&mut inbound).await?;
     let (incoming, outgoing) = tokio::io::split(control);
@@ -92,6 +103,7 @@ async fn prepare(
 ) -> Result<(Vec<Listening>, Shell), Refusal> {
     let listening = sockets::listen(&start.sockets)?;
     let script = shell::receive(&mut from_run, script_size).await?;
+    files::write(&start.files)?;
     Ok((listening, shell::spawn(start, script)?))
 }
 

@@ -9,13 +9,15 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Counts up with every change of the mux's use or of a message.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 const NAME: &str = "swarm-executor-agent";
 const LONGEST: u64 = 128;
-const PATIENCE: Duration = Duration::from_secs(10);
+/// What a greeting may take where nothing cuts the stream.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends ours, awaits theirs, and makes sure that both speak the same protocol.
-pub(crate) async fn exchange<S>(stream: &mut S) -> Result<(), AgentError>
+/// Sends ours, awaits theirs for as long as `patience`, and makes sure that both speak the same
+/// protocol.
+pub(crate) async fn exchange<S>(stream: &mut S, patience: Duration) -> Result<(), AgentError>
 where
     S: AsyncBufRead + AsyncWrite + Unpin,
 {
@@ -28,9 +30,8 @@ where
         stream.take(LONGEST).read_until(b'\n', &mut line).await?;
         judge(&line)
     };
-    tokio::time::timeout(PATIENCE, talk)
-        .await
-        .unwrap_or(Err(AgentError::Silent { waited: PATIENCE }))
+    let talked = tokio::time::timeout(patience, talk).await;
+    talked.unwrap_or(Err(AgentError::Silent { waited: patience }))
 }
 
 fn judge(line: &[u8]) -> Result<(), AgentError> {

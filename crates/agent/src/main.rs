@@ -1,7 +1,15 @@
 //! `swarm-executor-agent`: sits where a job's script runs and serves it over stdin and stdout.
 //!
-//! The other programs start it; its stderr stays silent unless somebody starts it by hand.
+//! - With one argument or none, which says nothing to it: one script, as a child process.
+//! - `serve NAME`: one script after the other, as a container's first process; see
+//!   [`agent::container`].
+//! - `bridge NAME`: connects stdin and stdout to the agent that serves in the same container.
+//!
+//! The other programs start it; its stderr stays silent unless somebody starts it by hand. Linked
+//! statically, for any container, it is made by
+//! `cargo rustc -p agent --bin swarm-executor-agent --release -- -C target-feature=+crt-static`.
 
+use agent::container;
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
 use std::error::Error;
 use std::io::{self, Write};
@@ -25,11 +33,20 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     // The job's secrets pass through this memory; no core dump, no debugger but root's.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    set_child_subreaper(Some(getpid()))?;
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_str()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stream = stdio().map_err(|error| format!("{BY_HAND}: {error}"))?;
-        Ok(agent::serve(stream).await?)
+        if let [Some("bridge"), Some(name)] = arguments[..] {
+            return Ok(container::bridge(stream, name).await?);
+        }
+        set_child_subreaper(Some(getpid()))?;
+        match arguments[..] {
+            [Some("serve"), Some(name)] => container::serve(stream, name).await?,
+            _ => agent::serve(stream).await?,
+        }
+        Ok(())
     })
 }
 

@@ -6,23 +6,60 @@
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// What to start, and where. The script itself is not in here: it goes in by the shell's stdin.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Start {
     /// The shell and its arguments, such as `["bash"]`; searched on the `PATH` in `environment`.
+    /// With `shells`: what comes before the shell, such as an image's entrypoint, or nothing.
     pub command: Vec<OsString>,
-    /// The whole environment: nothing is inherited.
+    /// Shells to choose from: the first that is on the `PATH` becomes the last of the command.
+    /// None: the command is complete.
+    pub shells: Vec<OsString>,
+    /// The environment; of two values for one name the later counts.
     pub environment: Vec<(OsString, OsString)>,
+    /// Whether the agent's own environment, such as an image's, lies under the one given.
+    pub inherit: bool,
     /// The working directory; it has to exist.
     #[serde(with = "os_path")]
     pub directory: PathBuf,
-    /// Unix sockets to listen on for the job's Docker clients. Each one's directory has to exist
-    /// and be closed to everybody else (mode 0700).
-    #[serde(with = "os_paths")]
-    pub sockets: Vec<PathBuf>,
+    /// Where to listen for the job's Docker clients, at most 256.
+    pub sockets: Vec<Socket>,
+    /// Files to write before anything is started. They stay.
+    pub files: Vec<PrivateFile>,
+}
+
+/// Where the job's Docker clients connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Socket {
+    /// A unix socket for its owner only. Its directory has to exist and be closed to everybody
+    /// else (mode 0700).
+    Private(#[serde(with = "os_path")] PathBuf),
+    /// A unix socket for every user, in a directory that exists: for a container, in which every
+    /// process is the job's, also those to which an image gives another user.
+    Shared(#[serde(with = "os_path")] PathBuf),
+    /// A TCP socket, which every process in the network namespace can reach.
+    Tcp(SocketAddr),
+}
+
+/// A small file for the script's user only (mode 0600).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PrivateFile {
+    /// Where it is to be. What is there is replaced; directories that are missing are made, with
+    /// mode 0700.
+    #[serde(with = "os_path")]
+    pub path: PathBuf,
+    /// What it contains, which may be a secret.
+    pub contents: Vec<u8>,
+}
+
+impl fmt::Debug for PrivateFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateFile").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// Shows the names of the variables only: values may be secrets.
@@ -31,9 +68,12 @@ impl fmt::Debug for Start {
         let names: Vec<_> = self.environment.iter().map(|(name, _)| name).collect();
         f.debug_struct("Start")
             .field("command", &self.command)
+            .field("shells", &self.shells)
             .field("environment", &names)
+            .field("inherit", &self.inherit)
             .field("directory", &self.directory)
             .field("sockets", &self.sockets)
+            .field("files", &self.files)
             .finish()
     }
 }
@@ -83,22 +123,5 @@ mod os_path {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
         OsString::deserialize(from).map(PathBuf::from)
-    }
-}
-
-/// Paths as their bytes.
-mod os_paths {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use std::ffi::OsString;
-    use std::path::PathBuf;
-
-    pub(super) fn serialize<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(paths.iter().map(|path| path.as_os_str()))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Vec<PathBuf>, D::Error> {
-        Ok(Vec::<OsString>::deserialize(from)?.into_iter().map(PathBuf::from).collect())
     }
 }

@@ -3,6 +3,7 @@
 use crate::connection::{DockerConnection, DockerConnections};
 use crate::control::{self, Ear};
 use crate::hangups::Hangups;
+use crate::link::{Fate, Link};
 use crate::message::{Exit, Start, ToAgent, ToRun};
 use crate::mux::{self, Inbound, Opener, Purpose, Side, Stream};
 use crate::{AgentError, Duplex, greeting};
@@ -25,6 +26,8 @@ pub struct Session {
     from_agent: Ear<ToRun>,
     hangups: Hangups,
     driver: AbortOnDropHandle<()>,
+    /// Knows why the stream failed, when it is a link.
+    fate: Option<Fate>,
     /// The tasks besides, ended when this is dropped.
     tasks: Vec<AbortOnDropHandle<()>>,
 }
@@ -35,8 +38,27 @@ const FAREWELL: Duration = Duration::from_secs(5);
 impl Session {
     /// Greets the agent at the other end of `duplex`, for at most ten seconds.
     pub async fn open(duplex: impl Duplex) -> Result<(Self, DockerConnections), AgentError> {
+        Self::greet(duplex, greeting::PATIENCE).await
+    }
+
+    /// Greets the agent at the other end of `link`, for as long as the link's patience.
+    ///
+    /// From here on it, and the [`Running`] that it turns into, know why the link failed, if it
+    /// does: [`AgentError::OutOfReach`] or [`AgentError::Denied`].
+    pub async fn over(link: Link) -> Result<(Self, DockerConnections), AgentError> {
+        let fate = link.fate();
+        match Self::greet(link, fate.patience()).await {
+            Ok((session, connections)) => Ok((Self { fate: Some(fate), ..session }, connections)),
+            Err(error) => Err(fate.explain(error)),
+        }
+    }
+
+    async fn greet(
+        duplex: impl Duplex,
+        patience: Duration,
+    ) -> Result<(Self, DockerConnections), AgentError> {
         let mut stream = mux::buffered(duplex);
-        greeting::exchange(&mut stream).await?;
+        greeting::exchange(&mut stream, patience).await?;
         let (opener, inbound, driver) = mux::start(stream, Side::Near);
         let control = opener.open(Purpose::Control).await?;
         let (incoming, outgoing) = tokio::io::split(control);
@@ -47,7 +69,7 @@ impl Session {
         let admission = tokio::spawn(admit(inbound, hangups.clone(), arrived));
         let tasks = vec![AbortOnDropHandle::new(speaker), AbortOnDropHandle::new(admission)];
         let from_agent = Ear::new(incoming);
-        let session = Self { opener, to_agent, from_agent, hangups, driver, tasks };
+        let session = Self { opener, to_agent, from_agent, hangups, driver, fate: None, tasks };
         Ok((session, DockerConnections(connections)))
     }
 
@@ -57,6 +79,13 @@ impl Session {
     /// The agent refuses, in words for the job log, when the directory or the shell is missing or
     /// a socket can't be made.
     pub async fn start(mut self, start: Start, script: &[u8]) -> Result<Running, AgentError> {
+        match self.begin(start, script).await {
+            Ok((pid, output)) => Ok(self.running(pid, output)),
+            Err(error) => Err(explained(self.fate.as_ref(), error)),
+        }
+    }
+
+    async fn begin(&mut self, start: Start, script: &[u8]) -> Result<(u32, Output), AgentError> {
         let stream = self.opener.open(Purpose::Shell).await?;
         let (output, mut input) = tokio::io::split(stream);
         let script_size = script.len() as u64;
@@ -68,7 +97,7 @@ impl Session {
         };
         let ((), answer) = tokio::join!(feed, self.from_agent.hear());
         match answer {
-            Some(ToRun::Started { pid }) => Ok(self.running(pid, Output(output))),
+            Some(ToRun::Started { pid }) => Ok((pid, Output(output))),
             Some(ToRun::Refused { reason }) => Err(AgentError::Refused { reason }),
             _ => Err(AgentError::Lost),
         }
@@ -79,8 +108,15 @@ impl Session {
         let attention = tokio::spawn(attend(self.from_agent, self.hangups, ended));
         self.tasks.push(AbortOnDropHandle::new(attention));
         let stopper = Stopper(self.to_agent);
-        let (opener, driver) = (self.opener, self.driver);
-        Running { output, pid, stopper, exit, opener, driver, _tasks: self.tasks }
+        let (opener, driver, fate) = (self.opener, self.driver, self.fate);
+        Running { output, pid, stopper, exit, opener, driver, fate, _tasks: self.tasks }
+    }
+}
+
+fn explained(fate: Option<&Fate>, error: AgentError) -> AgentError {
+    match fate {
+        Some(fate) => fate.explain(error),
+        None => error,
     }
 }
 
@@ -118,6 +154,7 @@ pub struct Running {
     exit: oneshot::Receiver<Exit>,
     opener: Opener,
     driver: AbortOnDropHandle<()>,
+    fate: Option<Fate>,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -135,14 +172,19 @@ impl Running {
     /// How the shell ended. Output not yet read is discarded, and the agent has ended too, if it
     /// is a child of this process.
     pub async fn exited(mut self) -> Result<Exit, AgentError> {
-        tokio::io::copy(&mut self.output, &mut tokio::io::sink()).await?;
-        let exit = self.exit.await.map_err(|_| AgentError::Lost)?;
+        let exit = self.exit().await;
+        let exit = exit.map_err(|error| explained(self.fate.as_ref(), error))?;
         // Without an opener the mux says good-bye.
         drop(self.opener);
         if tokio::time::timeout(FAREWELL, self.driver).await.is_err() {
             tracing::warn!("the agent takes long to end");
         }
         Ok(exit)
+    }
+
+    async fn exit(&mut self) -> Result<Exit, AgentError> {
+        tokio::io::copy(&mut self.output, &mut tokio::io::sink()).await?;
+        (&mut self.exit).await.map_err(|_| AgentError::Lost)
     }
 }
 

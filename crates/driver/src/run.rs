@@ -134,7 +134,7 @@ impl<'a> Script<'a> {
         let environment =
             script_environment(self.job, self.granted, endpoint.as_deref(), &self.directory);
         let command = vec![self.stage.profile.shell.name().into()];
-        Ok(Start { command, environment, directory: place.builds_directory, sockets: Vec::new() })
+        Ok(Start { command, environment, directory: place.builds_directory, ..Start::default() })
     }
 
     /// Passes the output on until the script has ended, by itself, by a signal to this process, or
@@ -224,7 +224,11 @@ fn agent_failure(error: AgentError) -> Failure {
             "cannot start the script",
             "look at PATH and the rights that gitlab-runner's user has on this runner machine",
         ),
-        AgentError::Silent { .. } | AgentError::Lost | AgentError::Broken(_) => (
+        AgentError::Silent { .. }
+        | AgentError::Lost
+        | AgentError::OutOfReach { .. }
+        | AgentError::Denied(_)
+        | AgentError::Broken(_) => (
             "the script was lost",
             "look in this runner machine's journal for what ended swarm-executor-agent, such as a \
              lack of memory; then retry the job",

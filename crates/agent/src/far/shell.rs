@@ -5,6 +5,8 @@
 //! stdin; from a pipe they read byte by byte
 //! (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/sh.html>, "INPUT FILES").
 
+use super::command::{self, CommandError, Complete};
+use super::files::FileError;
 use super::sockets::SocketError;
 use crate::host;
 use crate::message::Start;
@@ -30,12 +32,12 @@ pub(super) enum Refusal {
     Truncated { got: u64, size: u64 },
     #[error("cannot keep the script in memory")]
     Memory(#[source] io::Error),
-    #[error("no shell was named")]
-    NoCommand,
     #[error("cannot use the working directory {}", .0.display())]
     Directory(PathBuf, #[source] io::Error),
-    #[error("there is no shell `{shell}` on PATH={path}")]
-    NotOnPath { shell: String, path: String },
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("cannot start the shell `{0}`")]
     Shell(String, #[source] io::Error),
     #[error("cannot make the pipe for the script's output")]
@@ -89,25 +91,27 @@ pub(super) async fn receive(from: &mut ReadHalf<Stream>, size: u64) -> Result<Fi
 pub(super) fn spawn(start: &Start, script: File) -> Result<Shell, Refusal> {
     check_directory(&start.directory)
         .map_err(|e| Refusal::Directory(start.directory.clone(), e))?;
-    let (program, arguments) = start.command.split_first().ok_or(Refusal::NoCommand)?;
+    let Complete { program, arguments } = command::complete(start)?;
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| Refusal::Pipe(e.into()))?;
     host::widen(&read);
     let output = pipe::Receiver::from_owned_fd(read).map_err(Refusal::Pipe)?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(&program);
+    if !start.inherit {
+        command.env_clear();
+    }
     command
         .args(arguments)
-        .env_clear()
         .envs(start.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&start.directory)
         .stdin(script)
         .stdout(write.try_clone().map_err(Refusal::Pipe)?)
         .stderr(write);
     in_own_session(&mut command);
-    let child = command.spawn().map_err(|error| not_started(program, start, error))?;
+    let child = command.spawn().map_err(|error| not_started(&program, start, error))?;
     // Out of range for no process that exists.
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     pid.map(|pid| Shell { pid, output })
-        .ok_or_else(|| not_started(program, start, io::ErrorKind::InvalidData.into()))
+        .ok_or_else(|| not_started(&program, start, io::ErrorKind::InvalidData.into()))
 }
 
 #[expect(unsafe_code, reason = "setsid is one async-signal-safe system call; std has no safe form")]
@@ -129,7 +133,5 @@ fn not_started(program: &OsStr, start: &Start, error: io::Error) -> Refusal {
     if error.kind() != io::ErrorKind::NotFound || !searched {
         return Refusal::Shell(shell, error);
     }
-    let path = start.environment.iter().rfind(|(name, _)| name == "PATH");
-    let path = path.map_or("(not set)".into(), |(_, value)| value.display().to_string());
-    Refusal::NotOnPath { shell, path }
+    command::not_found(&[program], start).into()
 }

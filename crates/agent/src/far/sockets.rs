@@ -1,16 +1,18 @@
-//! The unix sockets that the job's Docker clients connect to, and the way of each connection.
+//! The sockets that the job's Docker clients connect to, and the way of each connection.
 
 use crate::connection::DockerConnection;
 use crate::hangups::Hangups;
+use crate::message::Socket;
 use crate::mux::{DOCKER_CONNECTIONS, Opener, Purpose};
 use std::fs::{self, Permissions};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
@@ -31,43 +33,63 @@ pub(super) enum SocketError {
     Exposed { path: PathBuf, mode: u32 },
     #[error("cannot listen on the socket {}", .0.display())]
     Listen(PathBuf, #[source] io::Error),
+    #[error("cannot listen on {0}")]
+    Port(SocketAddr, #[source] io::Error),
     #[error("{0} sockets are more than the 256 that can be told apart")]
     TooMany(usize),
 }
 
-/// A socket that is removed from its directory on drop.
-pub(super) struct Listening {
-    listener: UnixListener,
-    path: PathBuf,
+/// A socket that clients can connect to. A unix socket is removed from its directory on drop.
+pub(super) enum Listening {
+    Unix(UnixListener, PathBuf),
+    Tcp(TcpListener),
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, path = %self.path.display(), "a socket was already gone");
+        let Self::Unix(_, path) = self else { return };
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::debug!(%error, path = %path.display(), "a socket was already gone");
         }
     }
 }
 
-/// Makes the sockets, each reachable for its owner only, in place of stale ones.
-pub(super) fn listen(paths: &[PathBuf]) -> Result<Vec<Listening>, SocketError> {
-    if paths.len() > usize::from(u8::MAX) + 1 {
-        return Err(SocketError::TooMany(paths.len()));
+/// Makes the sockets, in place of stale ones.
+pub(super) fn listen(sockets: &[Socket]) -> Result<Vec<Listening>, SocketError> {
+    if sockets.len() > usize::from(u8::MAX) + 1 {
+        return Err(SocketError::TooMany(sockets.len()));
     }
-    paths.iter().map(|path| listen_on(path)).collect()
+    sockets.iter().map(listen_on).collect()
 }
 
-fn listen_on(path: &Path) -> Result<Listening, SocketError> {
-    check_directory(path)?;
+fn listen_on(socket: &Socket) -> Result<Listening, SocketError> {
+    match socket {
+        Socket::Private(path) => {
+            check_directory(path)?;
+            // Until its mode is set the directory alone keeps others out.
+            listen_at(path, 0o600)
+        }
+        Socket::Shared(path) => listen_at(path, 0o666),
+        Socket::Tcp(address) => {
+            listen_to(*address).map_err(|error| SocketError::Port(*address, error))
+        }
+    }
+}
+
+fn listen_at(path: &Path, mode: u32) -> Result<Listening, SocketError> {
     let bind = || {
         remove_stale(path)?;
-        let listener = UnixListener::bind(path)?;
-        let listening = Listening { listener, path: path.to_owned() };
-        // Until here the directory alone keeps others out.
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        let listening = Listening::Unix(UnixListener::bind(path)?, path.to_owned());
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
         Ok(listening)
     };
     bind().map_err(|error| SocketError::Listen(path.to_owned(), error))
+}
+
+fn listen_to(address: SocketAddr) -> io::Result<Listening> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener).map(Listening::Tcp)
 }
 
 fn check_directory(path: &Path) -> Result<(), SocketError> {
@@ -92,6 +114,21 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// A client that has connected.
+enum Client {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Listening {
+    async fn accept(&self) -> io::Result<Client> {
+        match self {
+            Self::Unix(listener, _) => Ok(Client::Unix(listener.accept().await?.0)),
+            Self::Tcp(listener) => Ok(Client::Tcp(listener.accept().await?.0)),
+        }
     }
 }
 
@@ -122,8 +159,8 @@ pub(super) fn serve(sockets: Vec<Listening>, ways: &Ways) -> JoinSet<()> {
 async fn accept(socket: Listening, index: u8, ways: Ways) {
     let mut connections = JoinSet::new();
     while let Ok(slot) = Arc::clone(&ways.slots).acquire_owned().await {
-        match socket.listener.accept().await {
-            Ok((client, _)) => {
+        match socket.accept().await {
+            Ok(client) => {
                 connections.spawn(carry(client, index, ways.clone(), slot));
             }
             Err(error) => {
@@ -136,11 +173,15 @@ async fn accept(socket: Listening, index: u8, ways: Ways) {
 }
 
 /// Carries one client's connection. Its slot is free when both sides have dropped it.
-async fn carry(mut client: UnixStream, socket: u8, ways: Ways, slot: OwnedSemaphorePermit) {
+async fn carry(mut client: Client, socket: u8, ways: Ways, slot: OwnedSemaphorePermit) {
     let Ok(stream) = ways.opener.open(Purpose::Docker(socket)).await else { return };
     let connection = DockerConnection::opened(stream, socket, &ways.hangups);
     let far_gone = connection.far_gone();
-    if let Err(error) = relay(&mut client, connection).await {
+    let relayed = match &mut client {
+        Client::Unix(client) => relay(client.split(), connection).await,
+        Client::Tcp(client) => relay(client.split(), connection).await,
+    };
+    if let Err(error) = relayed {
         tracing::debug!(%error, "a docker client went away");
     }
     drop(client);
@@ -152,9 +193,11 @@ async fn carry(mut client: UnixStream, socket: u8, ways: Ways, slot: OwnedSemaph
 ///
 /// What `run` sends is delivered to its end in any case. What the client sends is of use only as
 /// long as `run` holds the connection: a server may answer and leave in the middle of an upload.
-async fn relay(client: &mut UnixStream, connection: DockerConnection) -> io::Result<()> {
+async fn relay(
+    (from_client, to_client): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    connection: DockerConnection,
+) -> io::Result<()> {
     let far_gone = connection.far_gone();
-    let (from_client, to_client) = client.split();
     let (from_run, to_run) = tokio::io::split(connection);
     let up = async {
         tokio::select! {

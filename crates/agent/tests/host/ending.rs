@@ -128,7 +128,7 @@ async fn near_side_to_be_killed() {
     let environment =
         vec![("PATH".into(), "/usr/bin:/bin".into()), (MARK.into(), line.trim().into())];
     let command = vec!["bash".into()];
-    let start = Start { command, environment, directory: "/".into(), sockets: vec![] };
+    let start = Start { command, environment, directory: "/".into(), ..Start::default() };
     let script = format!("{STUBBORN} yes & yes");
     let _running = session.start(start, script.as_bytes()).await.unwrap();
     std::future::pending::<()>().await;

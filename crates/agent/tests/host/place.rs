@@ -1,6 +1,6 @@
 //! A directory to run scripts in, with a mark by which their processes are found.
 
-use agent::{DockerConnections, Exit, Running, Session, Start, host};
+use agent::{DockerConnections, Exit, Running, Session, Socket, Start, host};
 use rustix::process::Pid;
 use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt;
@@ -48,7 +48,7 @@ impl Place {
                 (MARK.into(), self.mark().into()),
             ],
             directory: self.path().into(),
-            sockets: vec![],
+            ..Start::default()
         }
     }
 
@@ -69,7 +69,7 @@ impl Place {
     pub(crate) async fn offer_socket(&self, script: &str) -> (Running, DockerConnections) {
         let (session, connections) =
             Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
-        let start = Start { sockets: vec![self.socket()], ..self.start() };
+        let start = Start { sockets: vec![Socket::Private(self.socket())], ..self.start() };
         let mut running = session.start(start, script.as_bytes()).await.unwrap();
         until_ready(&mut running).await;
         (running, connections)

@@ -1,7 +1,7 @@
 //! What is refused, and in which words.
 
 use crate::place::{Place, agent};
-use agent::{AgentError, Session, Start, host};
+use agent::{AgentError, Session, Socket, Start, host};
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -35,7 +35,8 @@ async fn a_missing_directory_is_named() {
 async fn a_socket_in_a_directory_open_to_others_is_refused() {
     let place = Place::new();
     set_permissions(place.path(), Permissions::from_mode(0o750)).unwrap();
-    let reason = refusal(Start { sockets: vec![place.socket()], ..place.start() }).await;
+    let reason =
+        refusal(Start { sockets: vec![Socket::Private(place.socket())], ..place.start() }).await;
     assert!(reason.contains("others can reach into the directory"), "{reason}");
     assert!(reason.contains("(mode 750)"), "{reason}");
 }
@@ -44,7 +45,8 @@ async fn a_socket_in_a_directory_open_to_others_is_refused() {
 async fn a_file_in_a_sockets_place_is_kept_and_refused() {
     let place = Place::new();
     std::fs::write(place.socket(), "precious").unwrap();
-    let reason = refusal(Start { sockets: vec![place.socket()], ..place.start() }).await;
+    let reason =
+        refusal(Start { sockets: vec![Socket::Private(place.socket())], ..place.start() }).await;
     assert!(reason.starts_with("cannot listen on the socket"), "{reason}");
     assert_eq!(std::fs::read(place.socket()).unwrap(), b"precious");
 }

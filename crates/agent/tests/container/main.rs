@@ -1,0 +1,8 @@
+//! The program as a container's first process, reached over carriers that can be cut.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod cuts;
+mod engine;
+mod sessions;
+mod start;
