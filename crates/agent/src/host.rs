@@ -88,7 +88,7 @@ impl AsyncWrite for AgentProcess {
 }
 
 /// Gives a pipe more room, where the user's quota has it.
-pub(crate) fn widen(pipe: &impl AsFd) {
+pub fn widen(pipe: &impl AsFd) {
     if let Err(error) = fcntl_setpipe_size(pipe, PIPE) {
         tracing::debug!(%error, "a pipe keeps its default size");
     }

@@ -9,7 +9,7 @@
 //! statically, for any container, it is made by
 //! `cargo rustc -p agent --bin swarm-executor-agent --release -- -C target-feature=+crt-static`.
 
-use agent::container;
+use agent::{container, host};
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
 use std::error::Error;
 use std::io::{self, Write};
@@ -53,5 +53,6 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn stdio() -> io::Result<impl agent::Duplex> {
     let input = pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
     let output = pipe::Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?)?;
+    host::widen(&output);
     Ok(tokio::io::join(input, output))
 }

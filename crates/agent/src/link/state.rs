@@ -128,7 +128,7 @@ impl State {
     /// Whether the reader has consumed enough for the other end to be told.
     pub(super) fn has_news(&self) -> bool {
         let told = self.carriage.as_ref().map_or(u64::MAX, |carriage| carriage.told);
-        distance(told, self.incoming.consumed()) >= LONGEST.min(self.terms.kept / 4).max(1)
+        distance(told, self.incoming.consumed()) >= (self.terms.kept / 4).max(1)
     }
 }
 
