@@ -10,14 +10,14 @@
 //! they have received, and go on exactly there: no byte is lost or repeated. What they keep is
 //! bounded by [`Terms::kept`]; a writer that would exceed it waits, and in the end the script does.
 //! Each end gives a sign of life every [`Terms::beat`], so that a carrier that has turned into a
-//! black hole is noticed after [`Terms::silence`]. [`state`] is all of that as a pure machine.
+//! black hole is noticed after [`Terms::silence`].
 //!
 //! # The stdin and stdout of a first process
 //!
 //! They are there once, for all sessions of a container's life, and they hide who is at the other
 //! end: with `StdinOnce` off the agent sees no end of file when `run` goes, and what it writes
 //! goes to all who are attached, of whom one that has stopped reading holds up the others
-//! (<https://github.com/moby/moby/blob/master/daemon/internal/stream/streams.go>). So the agent
+//! (<https://github.com/moby/moby/blob/v20.10.24/container/stream/streams.go>). So the agent
 //! uses them as long as every session on them ended in order, and after the first that did not it
 //! never reads or writes them again. `run` goes by the same rule: [`Way::Attach`] is for the first
 //! carrier of a session only, and if no answer comes it goes on by the bridge.
