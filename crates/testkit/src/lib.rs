@@ -14,5 +14,6 @@ pub mod images;
 pub mod nodes;
 pub mod pki;
 mod program;
+pub mod proxy;
 pub mod search;
 pub mod wait;

@@ -85,7 +85,7 @@ the engine at {lone} is not part of a swarm
   hint: run `docker swarm init` on that machine, or name a swarm's manager in the variable DOCKER_SWARM_MASTER
 ")),
         jobs(with(&misnamed), format!("\
-cannot reach the cluster at {misnamed}: its certificate is for {ip}, {name}, not for {other}
+cannot reach the cluster at {misnamed}: its certificate is for {ip}, {name}, localhost, not for {other}
   hint: use one of these names in the variable DOCKER_SWARM_MASTER, or issue the server's certificate with subjectAltName = IP:{other}
 ")),
     ])

@@ -26,7 +26,9 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 impl Node {
     /// Writes the node's disk: certificates and the engine's configuration.
     pub(super) fn install(&self, authority: &Authority) -> Result<()> {
-        self.present(&authority.server([self.ip.to_string(), self.name.clone()]).issue()?)?;
+        // By the last name it is reached through a `crate::proxy::Proxy`.
+        let names = [self.ip.to_string(), self.name.clone(), "localhost".to_owned()];
+        self.present(&authority.server(names).issue()?)?;
         // Without a name server that refuses at once, every image lookup waits for a timeout.
         let resolv = format!("nameserver {}\noptions attempts:1\n", self.site.switch());
         let files = [("daemon.json", self.configuration().to_string()), ("resolv.conf", resolv)];
