@@ -4,16 +4,23 @@
 //! (<https://github.com/moby/docker-image-spec/blob/main/v1.2.md>): its layers as tar files, one
 //! JSON file of configuration, and a manifest. All of an [`Archive`]'s images share their layers,
 //! so one load per engine brings them all. The files come from this machine: Debian's static
-//! busybox, and the `docker` program on PATH with the shared libraries it needs.
+//! busybox, and its dynamic programs with the shared libraries they need.
 
 mod archive;
+mod jobs;
 mod layer;
+mod programs;
+mod services;
 
 use job::{Failure, Result};
 use serde_json::{Value, json};
 
 pub use archive::Archive;
+pub use jobs::{FROM_ENTRYPOINT, helper, jobs};
+pub use services::{SERVICE_PORT, services};
+
 use layer::Layer;
+use programs::PATH;
 
 /// The port every whoami answers on.
 pub const WHOAMI_PORT: u16 = 8000;
@@ -56,7 +63,7 @@ impl Image {
 ///
 /// There is no static busybox on this machine.
 pub async fn whoami() -> Result<Vec<Image>> {
-    let base = layer::busybox().await?;
+    let base = programs::busybox().await?;
     let image = |tag, config| Image::new(tag, vec![base.clone()], config);
     let mut unhealthy = serving("I'm");
     unhealthy["Healthcheck"] = json!({
@@ -77,29 +84,45 @@ pub async fn whoami() -> Result<Vec<Image>> {
 ///
 /// There is no static busybox or no docker CLI on this machine.
 pub async fn docker_cli() -> Result<Image> {
-    let layers = vec![layer::busybox().await?, layer::program("docker").await?];
-    let config = json!({ "Cmd": ["sh"], "Env": [layer::PATH] });
+    let layers = vec![programs::busybox().await?, programs::program("docker").await?];
+    let config = json!({ "Cmd": ["sh"], "Env": [PATH] });
     Ok(Image::new("docker:19.03.0", layers, config).tagged("docker:19.03.0-dind"))
 }
 
-/// Every image above in one archive.
+/// What a job on the runner machine deploys and is: [`whoami`] and [`docker_cli`] in one archive.
 ///
 /// # Errors
 ///
-/// As [`whoami`] and [`docker_cli`].
+/// As those.
 pub async fn all() -> Result<Archive> {
     let mut images = whoami().await?;
     images.push(docker_cli().await?);
-    Archive::pack(&images).map_err(|error| Failure::system("cannot pack images").caused_by(error))
+    packed(&images)
+}
+
+/// What jobs in containers are made of: [`jobs`], [`services`] and [`helper`] in one archive.
+///
+/// # Errors
+///
+/// As those.
+pub async fn for_containers() -> Result<Archive> {
+    let mut images = jobs().await?;
+    images.extend(services().await?);
+    images.push(helper().await?);
+    packed(&images)
+}
+
+fn packed(images: &[Image]) -> Result<Archive> {
+    Archive::pack(images).map_err(|error| Failure::system("cannot pack images").caused_by(error))
 }
 
 fn serving(greeting: &str) -> Value {
     let mut config = running(WHOAMI);
-    config["Env"] = json!([layer::PATH, format!("GREETING={greeting}")]);
+    config["Env"] = json!([PATH, format!("GREETING={greeting}")]);
     config["ExposedPorts"] = json!({ format!("{WHOAMI_PORT}/tcp"): {} });
     config
 }
 
 fn running(script: &str) -> Value {
-    json!({ "Cmd": ["sh", "-c", script], "Env": [layer::PATH] })
+    json!({ "Cmd": ["sh", "-c", script], "Env": [PATH] })
 }
