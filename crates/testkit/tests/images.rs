@@ -19,12 +19,15 @@ async fn every_image_of_a_job_does_what_its_name_says() {
     let swarm = Swarm::start(options).await.unwrap();
     swarm.load(&images::for_containers().await.unwrap()).await.unwrap();
     let node = swarm.manager();
-    shells_and_users(node).await;
-    names_of_a_network(node).await;
-    services(node).await;
-    a_slow_service(node).await;
-    git_over_http(node).await;
-    the_runner_of_the_helper(node).await;
+    node.docker(&["network", "create", "jobs"]).await.unwrap();
+    tokio::join!(
+        shells_and_users(node),
+        names_of_a_network(node),
+        services(node),
+        a_slow_service(node),
+        git_over_http(node),
+        the_runner_of_the_helper(node),
+    );
     through_a_proxy(&swarm).await;
     swarm.stop().await.unwrap();
 }
@@ -56,7 +59,6 @@ async fn shells_and_users(node: &Node) {
 
 /// Dynamic programs ask the engine's name server, as those of real images do.
 async fn names_of_a_network(node: &Node) {
-    node.docker(&["network", "create", "jobs"]).await.unwrap();
     let start = ["run", "--detach", "--network", "jobs", "--network-alias", "db", "service:deaf"];
     node.docker(&start).await.unwrap();
     for image in ["job:bash", "job:nonroot"] {

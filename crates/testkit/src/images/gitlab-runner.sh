@@ -1,8 +1,8 @@
-#!/bin/sh
+#!/usr/bin/bash
 # Not gitlab-runner: a stand-in for the commands of it that job scripts call. Its archives are
 # compressed tar files of the given paths; untracked files and excluded ones it knows nothing of.
 # https://gitlab.com/gitlab-org/gitlab-runner/-/tree/v18.0.0/commands/helpers
-set -eu
+set -euo pipefail
 
 echo "gitlab-runner (stand-in): $*" >&2
 command=${1:---version}
@@ -26,7 +26,6 @@ while [ $# -gt 1 ]; do
     --artifact-type) type=$value ;;
     esac
 done
-artifacts="$url/api/v4/jobs/$id/artifacts"
 scratch=$(mktemp)
 trap 'rm -f "$scratch"' EXIT
 
@@ -42,6 +41,20 @@ pack() (
     if [ $# = 0 ]; then set -- -C "$(mktemp -d)" .; fi
     tar -czf - "$@"
 )
+
+# The artifacts of the job over plain HTTP: `request METHOD QUERY [HEADER]...` sends the scratch
+# file and prints the body of the answer.
+request() {
+    local authority=${url#http://} status line
+    exec 3<>"/dev/tcp/${authority%:*}/${authority##*:}"
+    printf '%s\r\n' "$1 /api/v4/jobs/$id/artifacts$2 HTTP/1.0" "Host: $authority" \
+        "JOB-TOKEN: $token" "Content-Length: $(stat -c %s "$scratch")" "${@:3}" '' >&3
+    cat "$scratch" >&3
+    IFS= read -r status <&3
+    while IFS= read -r line <&3 && [ "$line" != $'\r' ]; do :; done
+    cat <&3
+    [[ $status == *' 20'* ]]
+}
 
 form() {
     printf -- '--stand-in\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n' "$name.tar.gz"
@@ -60,12 +73,11 @@ cache-extractor)
     ;;
 artifacts-uploader)
     form >"$scratch"
-    wget -q -O - --header "JOB-TOKEN: $token" --post-file "$scratch" \
-        --header 'Content-Type: multipart/form-data; boundary=stand-in' \
-        "$artifacts?artifact_type=$type&artifact_format=gzip" >&2
+    request POST "?artifact_type=$type&artifact_format=gzip" \
+        'Content-Type: multipart/form-data; boundary=stand-in' >&2
     ;;
 artifacts-downloader)
-    wget -q -O "$scratch" --header "JOB-TOKEN: $token" "$artifacts" && tar -xzf "$scratch"
+    request GET '' | tar -xzf -
     ;;
 --version)
     echo 'Version:      0.0.0 (stand-in)'

@@ -43,8 +43,8 @@ pub async fn jobs() -> Result<Vec<Image>> {
 }
 
 /// `gitlab-helper:test`: busybox, bash, git over http and https, and this machine's
-/// `gitlab-runner`; where it has none, a script under that name which keeps caches and artifacts
-/// as tar files and says on stderr what it was called with.
+/// `gitlab-runner`; where it has none, a script under that name which says on stderr what it was
+/// called with and keeps caches and artifacts as tar files, the latter over plain http only.
 ///
 /// # Errors
 ///
