@@ -2,17 +2,18 @@
 
 use agent::link::{Key, Link, Terms, Way, connect};
 use agent::{DockerConnections, Duplex, Exit, Running, Session, Start};
-use std::fmt::Debug;
 use std::future::ready;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+
+pub(crate) use crate::until::until;
 
 pub(crate) const TERMS: Terms = Terms {
     kept: 1 << 20,
@@ -267,23 +268,6 @@ async fn pass(
     drop(weather);
     if hole {
         std::future::pending::<()>().await;
-    }
-}
-
-/// Looks until `fits`; reports what was seen last when it doesn't.
-pub(crate) async fn until<T: Debug>(
-    what: &str,
-    look: impl Fn() -> T,
-    fits: impl Fn(&T) -> bool,
-) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let seen = look();
-        if fits(&seen) {
-            return seen;
-        }
-        assert!(Instant::now() < deadline, "{what}: not so, but {seen:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -6,3 +6,5 @@ mod cuts;
 mod engine;
 mod sessions;
 mod start;
+#[path = "../shared/until.rs"]
+mod until;

@@ -8,3 +8,5 @@ mod marks;
 mod output;
 mod place;
 mod refusal;
+#[path = "../shared/until.rs"]
+mod until;

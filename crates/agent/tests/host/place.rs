@@ -2,16 +2,16 @@
 
 use agent::{DockerConnections, Exit, Running, Session, Socket, Start, host};
 use rustix::process::Pid;
-use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 
+pub(crate) use crate::until::until;
+
 pub(crate) const MARK: &str = "AGENT_TEST_PLACE";
 pub(crate) const NO_GRACE: Duration = Duration::ZERO;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn agent() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_swarm-executor-agent"))
@@ -109,22 +109,5 @@ pub(crate) async fn until_ready(running: &mut Running) {
     while !seen.ends_with(b"ready\n") {
         let byte = running.output.read_u8().await;
         seen.push(byte.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&seen))));
-    }
-}
-
-/// Looks until `fits`; reports what was seen last when it doesn't.
-pub(crate) async fn until<T: Debug>(
-    what: &str,
-    look: impl Fn() -> T,
-    fits: impl Fn(&T) -> bool,
-) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let seen = look();
-        if fits(&seen) {
-            return seen;
-        }
-        assert!(Instant::now() < deadline, "{what}: not so, but {seen:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
