@@ -14,13 +14,14 @@ mod variables;
 use std::fmt;
 use std::path::PathBuf;
 
+use job::settings::VariableNames;
 use job::{Blame, Failure, Result, Secret};
 use rustls::pki_types::CertificateDer;
 
 use crate::pem::{self, Flaw, PrivateKey};
 
 pub use self::command::Command;
-pub use self::variables::{VariableNames, missing_variable};
+pub use self::variables::missing_variable;
 
 /// Read and well-formed credentials. `Debug` shows no key.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ impl Origin {
     /// The part's name as a person would look for it.
     pub fn name_of(&self, part: Part) -> String {
         match self {
-            Self::Variables(names) => names.name_of(part).to_owned(),
+            Self::Variables(names) => part.variable(names).to_owned(),
             Self::Directory(path) => path.join(part.file_name()).display().to_string(),
             Self::Command(program) => format!("\"{}\" from {program}", part.field()),
         }
@@ -84,6 +85,15 @@ impl Part {
             Self::Ca => "ca.pem",
             Self::Certificate => "cert.pem",
             Self::Key => "key.pem",
+        }
+    }
+
+    /// The variable that holds it.
+    fn variable(self, names: &VariableNames) -> &str {
+        match self {
+            Self::Ca => &names.ca,
+            Self::Certificate => &names.certificate,
+            Self::Key => &names.key,
         }
     }
 

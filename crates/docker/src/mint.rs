@@ -9,9 +9,9 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::credentials::VariableNames;
 use crate::identity::Identity;
 use crate::{Credentials, Endpoint};
+use job::settings::VariableNames;
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use docker::credentials::{Command, VariableNames};
+use docker::credentials::Command;
 use docker::endpoint::Source;
 use docker::{Cluster, Credentials, Endpoint, Identity, Limits, Origin};
 use job::settings::CredentialSource;
@@ -71,7 +71,7 @@ fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
         let words = format!(
             "endpoint of [profile.{}.cluster] in {}",
             stage.arguments.profile,
-            stage.settings_name()
+            stage.settings_path.display()
         );
         return Endpoint::parse(endpoint, Source::Setting(words));
     }
@@ -87,8 +87,8 @@ fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
 
 async fn credentials(stage: &Stage<'_>, job: &JobContext) -> Result<Credentials> {
     match &stage.profile.credentials.source {
-        CredentialSource::Variables { ca, cert, key } => {
-            Credentials::from_variables(&names(ca, cert, key), |name| job.variable(name))
+        CredentialSource::Variables(names) => {
+            Credentials::from_variables(names, |name| job.variable(name))
         }
         CredentialSource::Directory(path) => Credentials::from_directory(path),
         CredentialSource::Command { argv, timeout } => {
@@ -108,14 +108,10 @@ async fn credentials(stage: &Stage<'_>, job: &JobContext) -> Result<Credentials>
 /// Who answers for the credentials, whichever copy of them is read.
 fn origin(source: &CredentialSource) -> Origin {
     match source {
-        CredentialSource::Variables { ca, cert, key } => Origin::Variables(names(ca, cert, key)),
+        CredentialSource::Variables(names) => Origin::Variables(names.clone()),
         CredentialSource::Directory(path) => Origin::Directory(path.clone()),
         CredentialSource::Command { argv, .. } => {
             Origin::Command(argv.first().cloned().unwrap_or_default())
         }
     }
-}
-
-fn names(ca: &str, certificate: &str, key: &str) -> VariableNames {
-    VariableNames { ca: ca.to_owned(), certificate: certificate.to_owned(), key: key.to_owned() }
 }

@@ -105,7 +105,7 @@ impl Prepare<'_> {
 
     fn whose_key(&self) -> &'static str {
         match self.stage.profile.credentials.source {
-            CredentialSource::Variables { .. } => "the client key is the job's own",
+            CredentialSource::Variables(_) => "the client key is the job's own",
             CredentialSource::Directory(_) | CredentialSource::Command { .. } => {
                 "the client key is not handed to the job"
             }

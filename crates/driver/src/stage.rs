@@ -1,10 +1,11 @@
 //! The frame around every stage: harden, read, act, tell, exit.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use job::settings::{DEFAULT_PATH, Settings};
+use job::settings::Settings;
 use job::{Ending, Environment, Failure, FailureCodes, ProcessEnvironment, Profile, Result};
 
 use crate::arguments::StageArguments;
@@ -16,6 +17,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) environment: &'a dyn Environment,
     pub(crate) arguments: StageArguments,
     pub(crate) profile: Profile,
+    /// Where the settings were read from, or would have been.
+    pub(crate) settings_path: PathBuf,
     pub(crate) log: JobLog,
     /// Why the operator's diagnostics go nowhere, for the one stage that tells it.
     pub(crate) no_diagnostics: Option<String>,
@@ -31,15 +34,8 @@ impl<'a> Stage<'a> {
         let settings = Settings::load(arguments.settings.as_deref())?;
         let no_diagnostics = diagnostics::start(&settings.diagnostics).err();
         let profile = settings.profile(&arguments.profile)?;
-        Ok(Self { environment, arguments, profile, log, no_diagnostics })
-    }
-
-    /// The settings file, in the words by which a person finds it.
-    pub(crate) fn settings_name(&self) -> String {
-        match &self.arguments.settings {
-            Some(path) => path.display().to_string(),
-            None => DEFAULT_PATH.to_owned(),
-        }
+        let settings_path = settings.path().to_owned();
+        Ok(Self { environment, arguments, profile, settings_path, log, no_diagnostics })
     }
 }
 

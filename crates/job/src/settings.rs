@@ -144,14 +144,7 @@ pub struct Credentials {
 #[derive(Clone, Debug, PartialEq)]
 pub enum CredentialSource {
     /// Job variables of these names.
-    Variables {
-        /// The certificate authority's certificate.
-        ca: String,
-        /// The client's certificate.
-        cert: String,
-        /// The client's private key.
-        key: String,
-    },
+    Variables(VariableNames),
     /// `ca.pem`, `cert.pem` and `key.pem` of a directory on the runner machine.
     Directory(PathBuf),
     /// A program on the runner machine that prints JSON.
@@ -161,6 +154,17 @@ pub enum CredentialSource {
         /// Longest time that it may take.
         timeout: Duration,
     },
+}
+
+/// The names of the three variables that credentials come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableNames {
+    /// Holds the certificate authority's certificate.
+    pub ca: String,
+    /// Holds the client's certificate.
+    pub certificate: String,
+    /// Holds the client's private key.
+    pub key: String,
 }
 
 impl Default for Diagnostics {
@@ -203,9 +207,15 @@ impl Default for Credentials {
 
 impl Default for CredentialSource {
     fn default() -> Self {
-        Self::Variables {
+        Self::Variables(VariableNames::default())
+    }
+}
+
+impl Default for VariableNames {
+    fn default() -> Self {
+        Self {
             ca: "DOCKER_MACHINE_CA".into(),
-            cert: "DOCKER_MACHINE_CLIENT_CERT".into(),
+            certificate: "DOCKER_MACHINE_CLIENT_CERT".into(),
             key: "DOCKER_MACHINE_CLIENT_KEY".into(),
         }
     }
@@ -241,6 +251,11 @@ impl Settings {
             Ok(settings) => Ok(Self { path: path.to_owned(), ..settings }),
             Err(errors) => Err(mistakes::failure(&errors, text, path)),
         }
+    }
+
+    /// Where they were read from, or would have been had the file been there.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The profile called `name`. The profile `default` exists without being written down as long

@@ -1,5 +1,6 @@
 //! Credentials from the job's variables.
 
+use job::settings::VariableNames;
 use job::{Failure, Result};
 
 use super::{Credentials, Origin, Part};
@@ -19,37 +20,6 @@ pub fn missing_variable(name: &str, what: &str) -> Failure {
     WHERE_TO_ADD.iter().fold(failure, |failure, hint| failure.hint(*hint))
 }
 
-/// The names of the three variables.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VariableNames {
-    /// Holds the CA.
-    pub ca: String,
-    /// Holds the client certificate.
-    pub certificate: String,
-    /// Holds the client key.
-    pub key: String,
-}
-
-impl Default for VariableNames {
-    fn default() -> Self {
-        Self {
-            ca: "DOCKER_MACHINE_CA".into(),
-            certificate: "DOCKER_MACHINE_CLIENT_CERT".into(),
-            key: "DOCKER_MACHINE_CLIENT_KEY".into(),
-        }
-    }
-}
-
-impl VariableNames {
-    pub(super) fn name_of(&self, part: Part) -> &str {
-        match part {
-            Part::Ca => &self.ca,
-            Part::Certificate => &self.certificate,
-            Part::Key => &self.key,
-        }
-    }
-}
-
 impl Credentials {
     /// Reads the job's variables; `look_up` gives a variable's value by its name.
     ///
@@ -59,7 +29,7 @@ impl Credentials {
         names: &VariableNames,
         look_up: impl Fn(&str) -> Option<T>,
     ) -> Result<Self> {
-        let value = |part| look_up(names.name_of(part)).ok_or(Flaw::Missing);
+        let value = |part: Part| look_up(part.variable(names)).ok_or(Flaw::Missing);
         Self::read(Origin::Variables(names.clone()), value)
     }
 }

@@ -2,8 +2,8 @@ use job::{Blame, ExposeSecret};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
 
 use super::*;
-use crate::credentials::VariableNames;
 use crate::mint::{Authority, DAY, Pair, credentials};
+use job::settings::VariableNames;
 
 fn check(ca: &Authority, client: &Pair) -> Result<Checked> {
     Identity::check(&credentials(ca, client), SystemTime::now(), 14 * DAY)

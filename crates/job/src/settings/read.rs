@@ -9,7 +9,7 @@ use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span};
 
 use super::{
     Cluster, CredentialSource, Credentials, Destination, Diagnostics, DockerAccess, Placement,
-    Profile, Settings, Shell,
+    Profile, Settings, Shell, VariableNames,
 };
 
 /// Reads the whole file.
@@ -102,7 +102,7 @@ impl Profile {
     /// the runner machine.
     fn contradictions(&self, section: Span, access: Span) -> Vec<Error> {
         let mut errors = Vec::new();
-        if matches!(self.credentials.source, CredentialSource::Variables { .. }) {
+        if matches!(self.credentials.source, CredentialSource::Variables(_)) {
             return errors;
         }
         if self.cluster.endpoint.is_none() {
@@ -163,7 +163,7 @@ impl<'de> Deserialize<'de> for Credentials {
         }
         table.finalize(None)?;
         let source = match (variables, directory, command) {
-            (Some(VariableNames(source)), _, _) => source,
+            (Some(names), _, _) => CredentialSource::Variables(names),
             (_, Some(AbsolutePath(path)), _) => CredentialSource::Directory(path),
             (_, _, Some(argv)) => CredentialSource::Command { argv, timeout },
             (None, None, None) => defaults.source,
@@ -172,21 +172,17 @@ impl<'de> Deserialize<'de> for Credentials {
     }
 }
 
-/// `variables = { ca = …, cert = …, key = … }`, each with its default.
-struct VariableNames(CredentialSource);
-
 impl<'de> Deserialize<'de> for VariableNames {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        let defaults = Self::default();
         let mut table = TableHelper::new(value)?;
-        let mut name =
-            |key, default: &str| table.optional(key).unwrap_or_else(|| default.to_owned());
-        let source = CredentialSource::Variables {
-            ca: name("ca", "DOCKER_MACHINE_CA"),
-            cert: name("cert", "DOCKER_MACHINE_CLIENT_CERT"),
-            key: name("key", "DOCKER_MACHINE_CLIENT_KEY"),
+        let names = Self {
+            ca: table.optional("ca").unwrap_or(defaults.ca),
+            certificate: table.optional("cert").unwrap_or(defaults.certificate),
+            key: table.optional("key").unwrap_or(defaults.key),
         };
         table.finalize(None)?;
-        Ok(Self(source))
+        Ok(names)
     }
 }
 
