@@ -1,5 +1,6 @@
 //! Calls of cargo, as a person would type them.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,6 +8,8 @@ use std::process::{Command, Stdio};
 use job::{Failure, Result};
 
 use crate::say;
+
+const AGENT: &str = "swarm-executor-agent";
 
 /// Runs the tests of the packages that `selection` names, with nextest where it is here.
 pub(crate) fn test(
@@ -73,7 +76,33 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
         vec!["build", "--quiet", "-p", "agent", "-p", "cli", "-p", "driver", "--bins"];
     arguments.extend(profile.flag());
     run(&arguments, &[])?;
-    Ok(target().join(profile.directory()))
+    let programs = target().join(profile.directory());
+    build_agent_for_containers(profile, &programs)?;
+    Ok(programs)
+}
+
+/// Builds the agent once more, as a static program that runs in any image, and puts it beside the
+/// other programs, called after its architecture.
+///
+/// It has a target directory of its own, or cargo would link the two in turn at every build.
+fn build_agent_for_containers(profile: Profile, programs: &Path) -> Result<()> {
+    let target = target().join("static");
+    let mut arguments = vec!["rustc", "--quiet", "-p", "agent", "--bin", AGENT];
+    arguments.extend(profile.flag());
+    arguments.extend(["--", "-C", "target-feature=+crt-static"]);
+    run(&arguments, &[("CARGO_TARGET_DIR", &target)])?;
+    let built = target.join(profile.directory()).join(AGENT);
+    let place = programs.join(format!("{AGENT}-{}", std::env::consts::ARCH));
+    install(&built, &place).map_err(|error| {
+        Failure::system(format!("cannot put {} in its place", place.display())).caused_by(error)
+    })
+}
+
+/// Copies a program that may be running at its new place.
+fn install(program: &Path, place: &Path) -> io::Result<()> {
+    let new = place.with_extension("new");
+    fs::copy(program, &new)?;
+    fs::rename(new, place)
 }
 
 /// How the programs are built.
