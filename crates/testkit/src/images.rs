@@ -16,7 +16,7 @@ use job::{Failure, Result};
 use serde_json::{Value, json};
 
 pub use archive::Archive;
-pub use jobs::{FROM_ENTRYPOINT, helper, jobs};
+pub use jobs::{FOREIGN, FROM_ENTRYPOINT, helper, jobs};
 pub use services::{SERVICE_PORT, services};
 
 use layer::Layer;
@@ -40,11 +40,13 @@ pub struct Image {
     tags: Vec<String>,
     layers: Vec<Layer>,
     config: Value,
+    /// By Go's name for it.
+    architecture: &'static str,
 }
 
 impl Image {
     fn new(tag: &str, layers: Vec<Layer>, config: Value) -> Self {
-        Self { tags: vec![tag.to_owned()], layers, config }
+        Self { tags: vec![tag.to_owned()], layers, config, architecture: own_architecture() }
     }
 
     /// The same image under one more tag.
@@ -89,7 +91,7 @@ pub async fn docker_cli() -> Result<Image> {
     Ok(Image::new("docker:19.03.0", layers, config).tagged("docker:19.03.0-dind"))
 }
 
-/// What a job on the runner machine deploys and is: [`whoami`] and [`docker_cli`] in one archive.
+/// Everything in one archive: [`whoami`], [`docker_cli`] and what [`for_containers`] has.
 ///
 /// # Errors
 ///
@@ -97,6 +99,7 @@ pub async fn docker_cli() -> Result<Image> {
 pub async fn all() -> Result<Archive> {
     let mut images = whoami().await?;
     images.push(docker_cli().await?);
+    images.extend(of_containers().await?);
     packed(&images)
 }
 
@@ -106,10 +109,14 @@ pub async fn all() -> Result<Archive> {
 ///
 /// As those.
 pub async fn for_containers() -> Result<Archive> {
+    packed(&of_containers().await?)
+}
+
+async fn of_containers() -> Result<Vec<Image>> {
     let mut images = jobs().await?;
     images.extend(services().await?);
     images.push(helper().await?);
-    packed(&images)
+    Ok(images)
 }
 
 fn packed(images: &[Image]) -> Result<Archive> {
@@ -125,4 +132,13 @@ fn serving(greeting: &str) -> Value {
 
 fn running(script: &str) -> Value {
     json!({ "Cmd": ["sh", "-c", script], "Env": [PATH] })
+}
+
+/// This machine's architecture by Go's name for it.
+fn own_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }

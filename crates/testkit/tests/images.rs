@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use job::Result;
-use testkit::images::{self, FROM_ENTRYPOINT, SERVICE_PORT};
+use testkit::images::{self, FOREIGN, FROM_ENTRYPOINT, SERVICE_PORT};
 use testkit::nodes::{Node, Swarm, SwarmOptions, docker_over_tls};
 use testkit::proxy::Proxy;
 use testkit::wait::{Seen, until};
@@ -55,6 +55,9 @@ async fn shells_and_users(node: &Node) {
         );
     }
     assert_eq!(run(node, &["job:noshell", "sleep", "0"]).await.unwrap(), "");
+    let platform = format!("linux/{FOREIGN}");
+    let refused = run(node, &["--platform", &platform, "job:foreign"]).await.unwrap_err().render();
+    assert!(refused.contains("exec format error"), "{refused}");
 }
 
 /// Dynamic programs ask the engine's name server, as those of real images do.

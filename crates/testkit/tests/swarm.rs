@@ -59,7 +59,7 @@ async fn a_swarm_of_three_serves_over_mutual_tls_and_leaves_nothing() {
 #[tokio::test]
 async fn an_owner_that_is_killed_leaves_nothing() {
     let (mut owner, handle) = owner().await;
-    assert_eq!(handle.nodes().len(), 3);
+    assert_eq!(handle.nodes().len(), 4);
     owner.kill().await.unwrap();
     nothing_is_left(&handle).await;
 }

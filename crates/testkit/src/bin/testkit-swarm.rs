@@ -1,5 +1,5 @@
-//! Runs a swarm of three for as long as its stdin is open, or until Ctrl-C: something for tests to
-//! attach to, one by one, and for people to look at.
+//! Runs a swarm of three, and an engine in no swarm, for as long as its stdin is open, or until
+//! Ctrl-C: something for tests to attach to, one by one, and for people to look at.
 //!
 //! Prints the shell line that makes tests attach, when everything is ready.
 
@@ -33,7 +33,8 @@ fn run() -> Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the line is what the program is run for")]
 async fn serve() -> Result<()> {
-    let swarm = Swarm::start(SwarmOptions::default()).await?;
+    let options = SwarmOptions { lone_engines: 1, ..SwarmOptions::default() };
+    let swarm = Swarm::start(options).await?;
     swarm.load(&images::all().await?).await?;
     println!("export {VARIABLE}={}", swarm.description().display());
     let closed = tokio::select! {

@@ -45,7 +45,7 @@ impl Image {
     fn description(&self) -> Value {
         let diff_ids = self.layers.iter().map(|layer| format!("sha256:{}", layer.digest));
         json!({
-            "architecture": architecture(),
+            "architecture": self.architecture,
             "os": "linux",
             "created": "1970-01-01T00:00:00Z",
             "config": self.config,
@@ -70,13 +70,4 @@ fn layer_path(digest: &str) -> String {
 fn append(tar: &mut Builder<Vec<u8>>, path: &str, content: &[u8]) -> io::Result<()> {
     let mut header = header(EntryType::Regular, 0o644, content.len() as u64);
     tar.append_data(&mut header, path, content)
-}
-
-/// This machine's architecture by Go's name for it.
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }

@@ -10,6 +10,17 @@ use super::programs::{self, PATH};
 /// The variable that the entrypoint of `job:entrypoint` sets, and its value.
 pub const FROM_ENTRYPOINT: (&str, &str) = ("FROM_ENTRYPOINT", "set before the script");
 
+/// The architecture of `job:foreign`, by Go's name for it.
+pub const FOREIGN: &str = "s390x";
+
+/// As much of a program as tells a kernel that it is for [`FOREIGN`] machines (elf(5)): 64 bits, most
+/// significant byte first, an executable, machine 22.
+const FOREIGN_PROGRAM: &str = concat!(
+    "\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0",
+    "\0\x02\0\x16\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\0\x38\0\0\0\x40\0\0\0\0",
+);
+
 const ENTRYPOINT: &str = include_str!("entrypoint.sh");
 
 /// Stands in for gitlab-runner where the machine has none.
@@ -20,7 +31,8 @@ const STAND_IN: &str = include_str!("gitlab-runner.sh");
 /// - `job:sh`: only busybox,
 /// - `job:entrypoint`: busybox behind an ENTRYPOINT that sets [`FROM_ENTRYPOINT`] and then
 ///   executes its arguments,
-/// - `job:noshell`: one static program, `sleep`, and no shell.
+/// - `job:noshell`: one static program, `sleep`, and no shell,
+/// - `job:foreign`: made for [`FOREIGN`] machines, as is its `sh`.
 ///
 /// # Errors
 ///
@@ -33,12 +45,15 @@ pub async fn jobs() -> Result<Vec<Image>> {
     let mut behind = command(&["sh"]);
     behind["Entrypoint"] = json!(["/usr/local/bin/entrypoint"]);
     let noshell = vec![programs::only_sleep().await?];
+    let foreign = vec![script("bin/sh", FOREIGN_PROGRAM)?];
+    let foreign = Image::new("job:foreign", foreign, command(&["sh"]));
     Ok(vec![
         Image::new("job:bash", vec![debian.clone()], command(&["bash"])),
         Image::new("job:nonroot", vec![debian], nonroot),
         Image::new("job:sh", vec![busybox.clone()], command(&["sh"])),
         Image::new("job:entrypoint", vec![busybox, entrypoint], behind),
         Image::new("job:noshell", noshell, command(&["sleep", "infinity"])),
+        Image { architecture: FOREIGN, ..foreign },
     ])
 }
 
