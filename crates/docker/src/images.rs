@@ -20,4 +20,4 @@ pub use self::platform::Platform;
 pub use self::policy::PullPolicy;
 pub use self::pull::{BroughtImage, ImageBringer, Patience, WantedImage};
 pub use self::reference::{Reference, ReferenceError};
-pub use self::registry::{Helpers, JobCredential, Registries, Sources};
+pub use self::registry::{Helpers, Registries, Sources};

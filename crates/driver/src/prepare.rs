@@ -114,8 +114,9 @@ impl Prepare<'_> {
 
     /// On the runner machine there is no image and no service: nobody should wonder about it.
     fn name_what_is_unused(&self) {
-        let image = self.job.proofs.image().map(|name| format!("image {name}"));
-        let services = self.job.proofs.services().map(|name| format!("service {name}"));
+        let image = self.job.proofs.image().map(|image| format!("image {}", image.name));
+        let services =
+            self.job.proofs.services().iter().map(|service| format!("service {}", service.name));
         let unused: Vec<_> = image.into_iter().chain(services).collect();
         if !unused.is_empty() {
             self.say(format!(

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::environment::Environment;
 use crate::exit::FailureCodes;
 use crate::failure::{Failure, Result};
-use crate::response::{JobResponse, ResponseError};
+use crate::response::{Image, JobResponse, RegistryCredential, ResponseError};
 
 /// The prefix that gitlab-runner puts before the name of every job variable.
 const CLAIM_PREFIX: &str = "CUSTOM_ENV_";
@@ -113,13 +113,18 @@ impl Proofs {
     }
 
     /// The image that the job asks for, unexpanded.
-    pub fn image(&self) -> Option<&str> {
-        Some(self.0.image.name.as_str()).filter(|name| !name.is_empty())
+    pub fn image(&self) -> Option<&Image> {
+        Some(&self.0.image).filter(|image| !image.name.is_empty())
     }
 
-    /// The names of the service images that the job asks for, unexpanded.
-    pub fn services(&self) -> impl Iterator<Item = &str> {
-        self.0.services.iter().map(|service| service.name.as_str())
+    /// The services that the job asks for, unexpanded.
+    pub fn services(&self) -> &[Image] {
+        &self.0.services
+    }
+
+    /// The logins that GitLab gives the job.
+    pub fn credentials(&self) -> &[RegistryCredential] {
+        &self.0.credentials
     }
 
     /// The lines of all the job's scripts, unexpanded.

@@ -53,6 +53,27 @@ impl Stage {
             Self::Build | Self::Step(_) | Self::AfterScript | Self::Unknown(_) => false,
         }
     }
+
+    /// Whether, in containers, the script of this stage belongs in the helper container: it works
+    /// on the job's files with git and `gitlab-runner`, which the job's own image need not have.
+    ///
+    /// That is GitLab's division (`getPredefinedEnv` in gitlab-runner's `common/build.go`) but for
+    /// `prepare_script`, which only says where the job runs: a job that needs nothing else of the
+    /// helper container then needs none.
+    pub fn runs_in_helper(&self) -> bool {
+        match self {
+            Self::GetSources
+            | Self::ClearWorktree
+            | Self::RestoreCache
+            | Self::DownloadArtifacts
+            | Self::ArchiveCache
+            | Self::UploadArtifacts
+            | Self::CleanupFileVariables => true,
+            Self::Prepare | Self::Build | Self::Step(_) | Self::AfterScript | Self::Unknown(_) => {
+                false
+            }
+        }
+    }
 }
 
 impl FromStr for Stage {
@@ -127,6 +148,30 @@ mod tests {
             ["get_sources", "restore_cache", "upload_artifacts_on_failure", "clear_worktree"]
         {
             assert!(stage(name).is_housekeeping(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_works_on_the_jobs_files_runs_in_the_helper() {
+        let table = [
+            ("prepare_script", false),
+            ("get_sources", true),
+            ("clear_worktree", true),
+            ("restore_cache", true),
+            ("download_artifacts", true),
+            ("build_script", false),
+            ("step_script", false),
+            ("step_release", false),
+            ("after_script", false),
+            ("archive_cache", true),
+            ("archive_cache_on_failure", true),
+            ("upload_artifacts_on_success", true),
+            ("upload_artifacts_on_failure", true),
+            ("cleanup_file_variables", true),
+            ("make_coffee", false),
+        ];
+        for (name, expected) in table {
+            assert_eq!(stage(name).runs_in_helper(), expected, "{name}");
         }
     }
 }

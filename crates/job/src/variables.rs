@@ -9,11 +9,14 @@ use serde::Deserialize;
 /// One variable as GitLab sends it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "GitLab's answer has each as a flag of its own")]
 pub struct Variable {
     /// Its name.
     pub key: String,
     /// Its value, unexpanded; for a file-type variable the file's content.
     pub value: String,
+    /// Whether anyone may see it, a service too.
+    pub public: bool,
     /// Whether it is of type file: a script sees the path of a file that holds the value.
     pub file: bool,
     /// Whether gitlab-runner masks the value in the job log.
@@ -27,6 +30,7 @@ impl std::fmt::Debug for Variable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Variable")
             .field("key", &self.key)
+            .field("public", &self.public)
             .field("file", &self.file)
             .field("masked", &self.masked)
             .field("raw", &self.raw)

@@ -5,29 +5,9 @@
 //! engine already because another job was allowed to pull them: only `always` asks the registry
 //! whether this job is, too.
 
-use std::fmt;
-use std::str::FromStr;
-
 use job::{Blame, Failure, Result};
-use serde::Deserialize;
-use thiserror::Error;
 
-/// When an image is pulled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PullPolicy {
-    /// Before every use; the registry is asked even if nothing is to be transferred.
-    Always,
-    /// If the engine has no image of that name.
-    IfNotPresent,
-    /// Not at all.
-    Never,
-}
-
-/// A word that is no pull policy.
-#[derive(Debug, Error)]
-#[error("there is no pull policy {0:?}, only always, if-not-present and never")]
-pub struct UnknownPolicy(String);
+pub use job::PullPolicy;
 
 /// The policies to try, in this order.
 ///
@@ -78,27 +58,6 @@ pub(super) fn listed(policies: &[PullPolicy]) -> String {
     words.join(", ")
 }
 
-impl fmt::Display for PullPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Always => "always",
-            Self::IfNotPresent => "if-not-present",
-            Self::Never => "never",
-        })
-    }
-}
-
-impl FromStr for PullPolicy {
-    type Err = UnknownPolicy;
-
-    fn from_str(text: &str) -> Result<Self, UnknownPolicy> {
-        [Self::Always, Self::IfNotPresent, Self::Never]
-            .into_iter()
-            .find(|policy| policy.to_string() == text)
-            .ok_or_else(|| UnknownPolicy(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::PullPolicy::{Always, IfNotPresent, Never};
@@ -139,13 +98,5 @@ mod tests {
         );
         let failure = effective(&[], &[], Some(&[Never])).unwrap_err();
         assert_eq!(failure.blame(), Blame::System);
-    }
-
-    #[test]
-    fn policies_are_read_by_their_names_only() {
-        for policy in [Always, IfNotPresent, Never] {
-            assert_eq!(policy.to_string().parse::<PullPolicy>().unwrap(), policy);
-        }
-        assert!("Always".parse::<PullPolicy>().unwrap_err().to_string().contains("\"Always\""));
     }
 }

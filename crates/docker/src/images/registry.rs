@@ -21,7 +21,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use job::{Blame, ExposeSecret, Failure, Result, Secret};
+use job::{Blame, ExposeSecret, Failure, RegistryCredential, Result, Secret};
 
 use self::file::{ConfigFile, Entry};
 use self::helper::{Helper, HelperError};
@@ -42,23 +42,10 @@ pub struct Sources {
     pub auth_config: Option<Secret>,
     /// The home directory on the runner machine whose docker config counts.
     pub home: Option<PathBuf>,
-    /// What GitLab gave the job.
-    pub job: Vec<JobCredential>,
+    /// What GitLab gave the job. Only credentials of the kind `registry` matter here.
+    pub job: Vec<RegistryCredential>,
     /// How credential helpers are run.
     pub helpers: Helpers,
-}
-
-/// One of the response file's `credentials`. Only those of type `registry` matter here.
-#[derive(Clone, Debug)]
-pub struct JobCredential {
-    /// Its type.
-    pub kind: String,
-    /// The registry, possibly with a path below it.
-    pub url: String,
-    /// The user.
-    pub username: String,
-    /// The user's password.
-    pub password: Secret,
 }
 
 /// Where a login came from. Displays as a person would look for it.
@@ -244,9 +231,9 @@ impl Source {
         Ok(Self { origin, entries, store })
     }
 
-    fn of_job(credentials: Vec<JobCredential>) -> Self {
+    fn of_job(credentials: Vec<RegistryCredential>) -> Self {
         let registries = credentials.into_iter().filter(|credential| credential.kind == "registry");
-        let entries = registries.map(|JobCredential { url, username, password, .. }| {
+        let entries = registries.map(|RegistryCredential { url, username, password, .. }| {
             (url, Entry::Known(Access::Password { username, password }))
         });
         Self { origin: Origin::Job, entries: entries.collect(), store: None }

@@ -4,12 +4,12 @@ mod engine;
 
 use std::sync::Mutex;
 
-use job::Secret;
+use job::{RegistryCredential, Secret};
 use serde_json::json;
 
 use self::engine::{Answer, Engine};
 use super::*;
-use crate::images::{JobCredential, Sources};
+use crate::images::Sources;
 
 const PATIENCE: Patience = Patience { attempts: 3, pause: Duration::ZERO };
 
@@ -53,7 +53,7 @@ async fn refused(engine: &Engine, wanted: &WantedImage) -> (Failure, Vec<String>
 
 fn login(password: &str) -> Sources {
     let password: Secret = password.to_owned().into();
-    let job = vec![JobCredential {
+    let job = vec![RegistryCredential {
         kind: "registry".into(),
         url: "reg.io".into(),
         username: "me".into(),

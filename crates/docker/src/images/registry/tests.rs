@@ -74,8 +74,8 @@ fn auth(user: &str) -> serde_json::Value {
     json!({"auth": base64::engine::general_purpose::STANDARD.encode(text)})
 }
 
-fn of_job(url: &str, username: &str) -> JobCredential {
-    JobCredential {
+fn of_job(url: &str, username: &str) -> RegistryCredential {
+    RegistryCredential {
         kind: "registry".into(),
         url: url.into(),
         username: username.into(),
@@ -169,7 +169,7 @@ async fn a_login_goes_to_the_engine_with_the_address_that_it_knows() {
 #[tokio::test]
 async fn only_credentials_for_registries_count() {
     let machine = Machine::new();
-    let other = JobCredential { kind: "git".into(), ..of_job("reg.io", "job") };
+    let other = RegistryCredential { kind: "git".into(), ..of_job("reg.io", "job") };
     let sources = Sources { job: vec![other], ..machine.sources() };
     assert_eq!(machine.user(sources, "reg.io/app").await, None);
 }
