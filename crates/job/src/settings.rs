@@ -5,7 +5,9 @@
 //! no settings file the profile `default` has the defaults below, and everything else comes from
 //! the job's variables. Unknown keys are refused, and all mistakes are told at once.
 
+mod engine;
 mod mistakes;
+mod quantity;
 mod read;
 
 use std::collections::BTreeMap;
@@ -13,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::failure::{Failure, Result};
+
+pub use engine::{Device, Engine, Limits, Security, Ulimit};
+pub use quantity::{Bytes, Cpus, NotAnAmount, Pids, Swap};
 
 /// Where the settings are read from unless `--settings` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/swarm-executor/settings.toml";
@@ -78,6 +83,8 @@ pub struct Profile {
     pub cluster: Cluster,
     /// Where the credentials come from.
     pub credentials: Credentials,
+    /// Where and how containers run; of use with [`Placement::Engine`].
+    pub engine: Engine,
 }
 
 /// Where the job's script runs.
@@ -86,6 +93,18 @@ pub enum Placement {
     /// As a process on the runner machine.
     #[default]
     Host,
+    /// In containers on one Docker Engine.
+    Engine,
+}
+
+impl Placement {
+    /// The word for it in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Engine => "engine",
+        }
+    }
 }
 
 /// The shell that runs the scripts.
@@ -185,6 +204,7 @@ impl Default for Profile {
             stop_grace: Duration::from_secs(10),
             cluster: Cluster::default(),
             credentials: Credentials::default(),
+            engine: Engine::default(),
         }
     }
 }

@@ -1,16 +1,20 @@
 //! From TOML to settings, gathering every mistake on the way.
 
-use std::path::PathBuf;
+mod container;
+mod engine;
+mod values;
+
 use std::time::Duration;
 
 use toml_span::de_helpers::{TableHelper, expected};
-use toml_span::value::{Value, ValueInner};
-use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span};
+use toml_span::value::{Table, Value, ValueInner};
+use toml_span::{DeserError, Deserialize, Error, Span};
 
 use super::{
     Cluster, CredentialSource, Credentials, Destination, Diagnostics, DockerAccess, Placement,
     Profile, Settings, Shell, VariableNames,
 };
+use values::{AbsolutePath, choice, duration, mistake};
 
 /// Reads the whole file.
 pub(super) fn settings(text: &str) -> Result<Settings, DeserError> {
@@ -76,6 +80,7 @@ impl<'de> Deserialize<'de> for Profile {
         let span = value.span;
         let defaults = Self::default();
         let mut table = TableHelper::new(value)?;
+        let placed = placed(&table.table);
         let access = table.optional_s("docker_access");
         let profile = Self {
             placement: table.optional("placement").unwrap_or_default(),
@@ -87,17 +92,47 @@ impl<'de> Deserialize<'de> for Profile {
             stop_grace: duration(&mut table, "stop_grace", defaults.stop_grace),
             cluster: table.optional("cluster").unwrap_or_default(),
             credentials: table.optional("credentials").unwrap_or_default(),
+            engine: table.optional("engine").unwrap_or_default(),
         };
         if table.errors.is_empty() {
             let access_span = access.map_or(span, |access| access.span);
             table.errors.extend(profile.contradictions(span, access_span));
+            table.errors.extend(profile.misplaced(&placed));
         }
         table.finalize(None)?;
         Ok(profile)
     }
 }
 
+/// Keys of a profile that count with one placement only: in containers the builds are at
+/// `/builds`, the caches at `/cache`, both on volumes of the engine.
+const PLACED: [(&str, Placement); 4] = [
+    ("builds_dir", Placement::Host),
+    ("cache_dir", Placement::Host),
+    ("keep_build_dir", Placement::Host),
+    ("engine", Placement::Engine),
+];
+
+/// A key that counts with one placement only, and where it is.
+type Placed = (&'static str, Placement, Span);
+
+/// Which of [`PLACED`] a profile has.
+fn placed(profile: &Table<'_>) -> Vec<Placed> {
+    let find = |(key, placement)| Some((key, placement, profile.get(key)?.span));
+    PLACED.into_iter().filter_map(find).collect()
+}
+
 impl Profile {
+    /// The keys of another placement.
+    fn misplaced(&self, keys: &[Placed]) -> Vec<Error> {
+        let others = keys.iter().filter(|(_, placement, _)| *placement != self.placement);
+        let tell = |(key, placement, span): &Placed| {
+            let words = format!("`{key}` is of use with placement = \"{}\" only", placement.name());
+            mistake(*span, words)
+        };
+        others.map(tell).collect()
+    }
+
     /// What no single key shows, once each key is right: credentials of the runner machine stay on
     /// the runner machine.
     fn contradictions(&self, section: Span, access: Span) -> Vec<Error> {
@@ -188,7 +223,13 @@ impl<'de> Deserialize<'de> for VariableNames {
 
 impl<'de> Deserialize<'de> for Placement {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        choice(value, &["host"], |_| Self::Host)
+        choice(
+            value,
+            &["host", "engine"],
+            |name| {
+                if name == "engine" { Self::Engine } else { Self::Host }
+            },
+        )
     }
 }
 
@@ -206,52 +247,4 @@ impl<'de> Deserialize<'de> for DockerAccess {
             _ => Self::Gateway,
         })
     }
-}
-
-/// A path that starts at the root: a stage's working directory is no place to resolve one from.
-struct AbsolutePath(PathBuf);
-
-impl<'de> Deserialize<'de> for AbsolutePath {
-    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let path = PathBuf::from(&*value.take_string(Some("a path"))?);
-        if path.is_absolute() {
-            return Ok(Self(path));
-        }
-        Err(mistake(value.span, "the path must be absolute").into())
-    }
-}
-
-/// One of a few words.
-fn choice<T>(
-    value: &mut Value<'_>,
-    words: &'static [&'static str],
-    make: impl Fn(&str) -> T,
-) -> Result<T, DeserError> {
-    let word = value.take_string(Some("a word in quotes"))?;
-    if words.contains(&&*word) {
-        return Ok(make(&word));
-    }
-    let kind = ErrorKind::UnexpectedValue { expected: words, value: Some(word.into_owned()) };
-    Err(Error::from((kind, value.span)).into())
-}
-
-/// The longest time that can be asked for: long enough for any certificate, short enough to reckon
-/// with.
-const LONGEST: Duration = Duration::from_hours(24 * 3660);
-
-/// A time such as `10s`, `1m 30s` or `14d`, longer than none.
-fn duration(table: &mut TableHelper<'_>, key: &'static str, default: Duration) -> Duration {
-    let Some(text) = table.optional_s::<String>(key) else { return default };
-    match humantime::parse_duration(&text.value) {
-        Ok(duration) if !duration.is_zero() && duration <= LONGEST => duration,
-        _ => {
-            let words = format!("`{key}` must be a time such as \"10s\", \"5m\" or \"14d\"");
-            table.errors.push(mistake(text.span, words));
-            default
-        }
-    }
-}
-
-fn mistake(span: Span, text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error { kind: ErrorKind::Custom(text.into()), span, line_info: None }
 }

@@ -1,3 +1,5 @@
+mod engine;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Settings> {
