@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Counts up with every change of the mux's use or of a message.
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 const NAME: &str = "swarm-executor-agent";
 const LONGEST: u64 = 128;
 /// What a greeting may take where nothing cuts the stream.

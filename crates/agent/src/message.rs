@@ -26,6 +26,9 @@ pub struct Start {
     /// The working directory; it has to exist.
     #[serde(with = "os_path")]
     pub directory: PathBuf,
+    /// Which permissions new files of the script don't have
+    /// (<https://man7.org/linux/man-pages/man2/umask.2.html>). None: the agent's own umask.
+    pub umask: Option<u32>,
     /// Where to listen for the job's Docker clients, at most 256.
     pub sockets: Vec<Socket>,
     /// Files to write before anything is started. They stay.
@@ -38,8 +41,9 @@ pub enum Socket {
     /// A unix socket for its owner only. Its directory has to exist and be closed to everybody
     /// else (mode 0700).
     Private(#[serde(with = "os_path")] PathBuf),
-    /// A unix socket for every user, in a directory that exists: for a container, in which every
-    /// process is the job's, also those to which an image gives another user.
+    /// A unix socket for every user, for a container, in which every process is the job's, also
+    /// those to which an image gives another user. Directories that are missing are made, with
+    /// mode 0755.
     Shared(#[serde(with = "os_path")] PathBuf),
     /// A TCP socket, which every process in the network namespace can reach.
     Tcp(SocketAddr),
@@ -72,6 +76,7 @@ impl fmt::Debug for Start {
             .field("environment", &names)
             .field("inherit", &self.inherit)
             .field("directory", &self.directory)
+            .field("umask", &self.umask)
             .field("sockets", &self.sockets)
             .field("files", &self.files)
             .finish()

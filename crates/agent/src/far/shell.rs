@@ -11,9 +11,9 @@ use super::sockets::SocketError;
 use crate::host;
 use crate::message::Start;
 use crate::mux::{FRAME, Stream};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, setsid};
+use rustix::process::{Pid, setsid, umask};
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -106,7 +106,7 @@ pub(super) fn spawn(start: &Start, script: File) -> Result<Shell, Refusal> {
         .stdin(script)
         .stdout(write.try_clone().map_err(Refusal::Pipe)?)
         .stderr(write);
-    in_own_session(&mut command);
+    detach(&mut command, start.umask.map(Mode::from_bits_truncate));
     let child = command.spawn().map_err(|error| not_started(&program, start, error))?;
     // Out of range for no process that exists.
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -114,11 +114,15 @@ pub(super) fn spawn(start: &Start, script: File) -> Result<Shell, Refusal> {
         .ok_or_else(|| not_started(&program, start, io::ErrorKind::InvalidData.into()))
 }
 
-#[expect(unsafe_code, reason = "setsid is one async-signal-safe system call; std has no safe form")]
-fn in_own_session(command: &mut Command) {
-    // SAFETY: between fork and exec the closure makes one system call and touches no memory.
+/// Gives the command a session of its own, and its umask.
+#[expect(unsafe_code, reason = "two async-signal-safe system calls; std has no safe form of them")]
+fn detach(command: &mut Command, mask: Option<Mode>) {
+    // SAFETY: between fork and exec the closure makes system calls only and allocates nothing.
     unsafe {
-        command.pre_exec(|| Ok(setsid().map(drop)?));
+        command.pre_exec(move || {
+            mask.map(umask);
+            Ok(setsid().map(drop)?)
+        });
     }
 }
 

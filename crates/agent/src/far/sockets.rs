@@ -4,10 +4,10 @@ use crate::connection::DockerConnection;
 use crate::hangups::Hangups;
 use crate::message::Socket;
 use crate::mux::{DOCKER_CONNECTIONS, Opener, Purpose};
-use std::fs::{self, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ const OTHERS: u32 = 0o077;
 /// Why a socket can't be offered.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SocketError {
-    #[error("cannot look at the directory of the socket {}", .0.display())]
+    #[error("cannot use the directory of the socket {}", .0.display())]
     Directory(PathBuf, #[source] io::Error),
     #[error("others can reach into the directory of the socket {} (mode {mode:o})", .path.display())]
     Exposed { path: PathBuf, mode: u32 },
@@ -69,7 +69,11 @@ fn listen_on(socket: &Socket) -> Result<Listening, SocketError> {
             // Until its mode is set the directory alone keeps others out.
             listen_at(path, 0o600)
         }
-        Socket::Shared(path) => listen_at(path, 0o666),
+        Socket::Shared(path) => {
+            let directory = path.parent().unwrap_or(path);
+            make_directory(directory).map_err(|e| SocketError::Directory(path.to_owned(), e))?;
+            listen_at(path, 0o666)
+        }
         Socket::Tcp(address) => {
             listen_to(*address).map_err(|error| SocketError::Port(*address, error))
         }
@@ -90,6 +94,21 @@ fn listen_to(address: SocketAddr) -> io::Result<Listening> {
     let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener).map(Listening::Tcp)
+}
+
+/// Makes a directory that is missing, also where a symbolic link says that it should be: an image's
+/// `/var/run` may lead to a `/run` that the image lacks.
+fn make_directory(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        found => return found.map(drop),
+    }
+    let parent = path.parent().unwrap_or(path);
+    if let Ok(target) = fs::read_link(path) {
+        return make_directory(&parent.join(target));
+    }
+    make_directory(parent)?;
+    DirBuilder::new().mode(0o755).create(path)
 }
 
 fn check_directory(path: &Path) -> Result<(), SocketError> {

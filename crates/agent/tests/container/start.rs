@@ -1,7 +1,7 @@
 //! What a script in a container is given.
 
 use crate::engine::{Container, TERMS, finish, start, until_ready};
-use agent::{DockerConnections, PrivateFile, Socket, Start};
+use agent::{DockerConnections, Exit, PrivateFile, Socket, Start};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -40,6 +40,34 @@ async fn files_are_there_before_the_script_for_its_user_only_and_anew_each_time(
     }
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+}
+
+#[tokio::test]
+async fn the_umask_is_the_one_given_or_the_agents_own() {
+    let container = Container::start();
+    let own = container.log("umask").await.0;
+    for umask in [0o000, 0o027] {
+        let masked = Start { umask: Some(umask), ..start() };
+        let (running, _) = container.run_with(TERMS, masked, "umask").await;
+        assert_eq!(finish(running).await.0, format!("{umask:04o}\n"));
+    }
+    assert_eq!(container.log("umask").await.0, own);
+}
+
+#[tokio::test]
+async fn the_directory_of_a_shared_socket_is_made_where_a_link_wants_it() {
+    let place = tempfile::tempdir().unwrap();
+    let (link, run) = (place.path().join("var/run"), place.path().join("run"));
+    std::fs::create_dir(place.path().join("var")).unwrap();
+    std::os::unix::fs::symlink("../run", &link).unwrap();
+    let sockets = vec![Socket::Shared(link.join("inner/docker.sock"))];
+    let offered = Start { sockets, ..start() };
+    let container = Container::start();
+    let script = format!("test -S {}", run.join("inner/docker.sock").display());
+    let (running, _) = container.run_with(TERMS, offered, &script).await;
+    assert_eq!(running.exited().await.unwrap(), Exit::Code(0));
+    let mode = std::fs::metadata(run.join("inner")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o755);
 }
 
 #[tokio::test]
