@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use http::{Method, StatusCode};
 
-use crate::policy::{Decision, RequestFacts};
+use crate::policy::Decision;
 use crate::route::Route;
 
 /// The target of audit records.
@@ -20,22 +20,28 @@ pub(crate) struct Entry {
     method: Method,
     path: String,
     route: Route,
-    decision: Decision,
+    /// None where the request broke off before all was known that a decision needs.
+    decision: Option<Decision>,
     asked: Instant,
     status: Option<StatusCode>,
 }
 
 impl Entry {
-    /// Opens the record of a request that was just decided.
-    pub(crate) fn open(facts: &RequestFacts<'_>, decision: Decision) -> Self {
+    /// Opens the record of a request that has just arrived.
+    pub(crate) fn open(method: &Method, path: &str, route: &Route) -> Self {
         Self {
-            method: facts.method.clone(),
-            path: facts.path.to_owned(),
-            route: facts.route.clone(),
-            decision,
+            method: method.clone(),
+            path: path.to_owned(),
+            route: route.clone(),
+            decision: None,
             asked: Instant::now(),
             status: None,
         }
+    }
+
+    /// Notes what was decided.
+    pub(crate) fn decided(&mut self, decision: Decision) {
+        self.decision = Some(decision);
     }
 
     /// Closes the record with the status that the job is told. Streams may go on for hours after.
@@ -46,6 +52,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        let decision = self.decision.as_ref();
         tracing::info!(
             target: TARGET,
             method = self.method.as_str(),
@@ -53,8 +60,8 @@ impl Drop for Entry {
             kind = self.route.operation.kind,
             action = self.route.operation.action,
             object = self.route.object,
-            verdict = self.decision.verdict.as_str(),
-            rule = &*self.decision.rule,
+            verdict = decision.map(|decision| decision.verdict.as_str()),
+            rule = decision.map(|decision| &*decision.rule),
             status = self.status.map(|status| status.as_u16()),
             milliseconds = u64::try_from(self.asked.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{}", if self.status.is_some() { "answered" } else { "the job did not wait" },

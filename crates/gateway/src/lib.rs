@@ -18,6 +18,7 @@ mod body;
 mod connection;
 mod hijack;
 mod hop;
+mod json;
 mod line;
 pub mod policy;
 mod relay;

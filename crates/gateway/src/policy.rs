@@ -3,11 +3,15 @@
 //! A policy sees plain data and answers with plain data. It does no input or output, so it can be
 //! tested as a table, and every answer names the rule that gave it.
 
+mod own_files;
+
 use std::borrow::Cow;
 
 use http::Method;
 
 use crate::route::Route;
+
+pub use self::own_files::OwnFiles;
 
 /// What a policy knows of one request.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +22,9 @@ pub struct RequestFacts<'r> {
     pub path: &'r str,
     /// What method and path ask for.
     pub route: &'r Route,
+    /// The absolute paths that its body asks an engine to mount from that engine's file system, as
+    /// written. None where the body is longer than 4 MiB, which no such request is by mistake.
+    pub binds: &'r [String],
 }
 
 /// The answer, and the rule that gave it.
@@ -30,20 +37,26 @@ pub struct Decision {
 }
 
 /// Whether a request goes to the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It does.
     Allow,
     /// It does not: the job is told which rule forbids it.
     Refuse,
+    /// It does not: the job is told that it means a file of its own, where an engine would look
+    /// for one of the engine's.
+    OwnFile {
+        /// As the request has it.
+        path: String,
+    },
 }
 
 impl Verdict {
     /// The word for records.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Allow => "allow",
-            Self::Refuse => "refuse",
+            Self::Refuse | Self::OwnFile { .. } => "refuse",
         }
     }
 }

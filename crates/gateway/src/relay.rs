@@ -1,4 +1,4 @@
-//! One request: decided, recorded, sent to the cluster, answered.
+//! One request: read as far as need be, decided, recorded, sent to the cluster, answered.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,12 +16,13 @@ use crate::hop;
 use crate::line::Turn;
 use crate::policy::{Decision, Policy, RequestFacts, Verdict};
 use crate::route::{Operation, Route};
+use crate::spec::{ServiceSpec, Spec};
 use crate::touched::{Change, Intent, Ledger};
 
 /// How much of a request is read ahead where it has to be understood or sent in one piece, in
 /// bytes. Managers take no longer message of each other
 /// (<https://github.com/moby/swarmkit/blob/master/manager/state/raft/transport/peer.go>).
-/// What is longer passes all the same, but is not understood.
+/// What is longer passes all the same, but is not understood. What was read is sent on byte for byte.
 const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
 
 /// How much of an answer is read ahead where it has to be understood, in bytes.
@@ -65,37 +66,40 @@ impl Relay {
         self.turn.begin();
         let (head, body) = request.into_parts();
         let route = Route::of(&head.method, head.uri.path());
-        let facts = RequestFacts { method: &head.method, path: head.uri.path(), route: &route };
-        let decision = self.shared.policy.decide(&facts);
-        let entry = Entry::open(&facts, decision.clone());
-        if decision.verdict == Verdict::Refuse {
-            return Ok(self.refuse(entry, &decision));
+        let mut entry = Entry::open(&head.method, head.uri.path(), &route);
+        let hijack = Hijack::asked(&head.headers, route.operation);
+        let (body, spec) = match read_ahead(body, route.operation, hijack).await {
+            Ok(read) => read,
+            Err(error) => return Ok(self.explain(entry, Failed::Request(error))),
+        };
+        let decision = self.decide(&head, &route, &spec);
+        entry.decided(decision.clone());
+        if decision.verdict != Verdict::Allow {
+            return Ok(self.refuse(entry, route.operation, decision));
         }
         if head.method == Method::CONNECT {
             return Ok(self.say(entry, StatusCode::METHOD_NOT_ALLOWED, "Docker has no CONNECT"));
         }
-        let hijack = Hijack::asked(&head.headers, route.operation);
-        match self.forward(head, route, hijack, body).await {
+        let intent = intent(route, head.uri.query(), spec);
+        match self.forward(head, hijack, body, intent).await {
             Ok(answer) => self.pass(entry, hijack, answer).await,
             Err(failed) => Ok(self.explain(entry, failed)),
         }
+    }
+
+    fn decide(&self, head: &request::Parts, route: &Route, spec: &Spec) -> Decision {
+        let (method, path, binds) = (&head.method, head.uri.path(), spec.binds());
+        self.shared.policy.decide(&RequestFacts { method, path, route, binds: &binds })
     }
 
     /// Sends the request and waits for the answer's head.
     async fn forward(
         &self,
         mut head: request::Parts,
-        route: Route,
         hijack: Option<Hijack>,
-        body: Incoming,
+        body: Streamed,
+        intent: Option<Intent>,
     ) -> Result<Response<Streamed>, Failed> {
-        let change = change(&route, head.uri.query());
-        let body = if change.is_some() || hijack.is_some() {
-            Streamed::gather(body, REQUEST_LIMIT).await.map_err(Failed::Request)?
-        } else {
-            body.into()
-        };
-        let intent = change.map(|change| Intent::read(change, route.object, body.whole()));
         hop::strip_request(&mut head.headers);
         if hijack == Some(Hijack::Plain) {
             hop::ask_upgrade(&mut head.headers, HeaderValue::from_static("tcp"));
@@ -145,9 +149,31 @@ impl Relay {
         Ok(answer.map(|body| Answer::new(body, self.turn)))
     }
 
-    fn refuse(self, entry: Entry, decision: &Decision) -> Response<Answer> {
+    fn refuse(self, entry: Entry, asked: Operation, decision: Decision) -> Response<Answer> {
+        if let Verdict::OwnFile { path } = decision.verdict {
+            let message = self.whose_file(&path, asked);
+            return self.say(entry, StatusCode::BAD_REQUEST, &message);
+        }
         let message = format!("refused by the rule \"{}\" of this runner", decision.rule);
         self.say(entry, StatusCode::FORBIDDEN, &message)
+    }
+
+    /// Why a path of the job's can't be mounted, and what can be done instead.
+    fn whose_file(&self, path: &str, asked: Operation) -> String {
+        let endpoint = self.shared.transport.endpoint();
+        if asked == Operation::CONTAINER_CREATE {
+            format!(
+                "{path} is in this job's own file system, but the engine at {endpoint} would look \
+                 for it in its own: copy files with \"docker cp\", build them into an image, or use \
+                 a volume"
+            )
+        } else {
+            format!(
+                "{path} is in this job's own file system, but the nodes of the cluster at \
+                 {endpoint} would look for it in their own: build its files into an image, or use \
+                 a config, a secret or a volume"
+            )
+        }
     }
 
     fn explain(self, entry: Entry, failed: Failed) -> Response<Answer> {
@@ -188,12 +214,30 @@ impl Relay {
     }
 }
 
-/// What a request would change about a service.
-fn change(route: &Route, query: Option<&str>) -> Option<Change> {
-    match route.operation {
-        Operation::SERVICE_CREATE => Some(Change::Created),
-        Operation::SERVICE_UPDATE => Some(Change::update(query.unwrap_or_default())),
-        Operation::SERVICE_REMOVE => Some(Change::Removed),
-        _ => None,
+/// Reads as much of a body as has to be understood, or sent in one piece.
+async fn read_ahead(
+    body: Incoming,
+    operation: Operation,
+    hijack: Option<Hijack>,
+) -> hyper::Result<(Streamed, Spec)> {
+    let understood = Spec::is_in(operation);
+    if !understood && hijack.is_none() {
+        return Ok((body.into(), Spec::Unread));
     }
+    let body = Streamed::gather(body, REQUEST_LIMIT).await?;
+    let whole = body.whole().filter(|_| understood);
+    let spec = whole.map_or(Spec::Unread, |whole| Spec::read(operation, &whole));
+    Ok((body, spec))
+}
+
+/// What a request would change about a service.
+fn intent(route: Route, query: Option<&str>, spec: Spec) -> Option<Intent> {
+    let change = match route.operation {
+        Operation::SERVICE_CREATE => Change::Created,
+        Operation::SERVICE_UPDATE => Change::update(query.unwrap_or_default()),
+        Operation::SERVICE_REMOVE => Change::Removed,
+        _ => return None,
+    };
+    let spec = if let Spec::Service(spec) = spec { spec } else { ServiceSpec::default() };
+    Some(Intent { change, asked: route.object, spec })
 }

@@ -34,6 +34,8 @@ impl Operation {
     pub const SERVICE_UPDATE: Self = Self::new("service", "update");
     /// `DELETE /services/{id}`
     pub const SERVICE_REMOVE: Self = Self::new("service", "remove");
+    /// `POST /containers/create`
+    pub const CONTAINER_CREATE: Self = Self::new("container", "create");
     /// `POST /containers/{name}/attach`
     pub const CONTAINER_ATTACH: Self = Self::new("container", "attach");
     /// `POST /exec/{id}/start`

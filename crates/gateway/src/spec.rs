@@ -1,25 +1,96 @@
-//! The few fields of a service's JSON that are read here, as Go would read them.
-//!
-//! dockerd decodes with `encoding/json`: keys match without regard to case, and of equal keys the
-//! last one counts (<https://pkg.go.dev/encoding/json#Unmarshal>). Reading more strictly would
-//! remember another service than the one that dockerd creates.
+//! What is looked at of the bodies that ask for containers and services, and of one answer.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess};
+
+use crate::json::{self, Fields, Object, Onto};
+use crate::route::Operation;
 
 /// The label by which `docker stack deploy` marks what it creates
 /// (<https://github.com/docker/cli/blob/master/cli/compose/convert/compose.go>).
 const STACK_LABEL: &str = "com.docker.stack.namespace";
 
-/// Of the body of `POST /services/create` and `/services/{id}/update`.
+/// What a request's body asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Spec {
+    /// Of `POST /containers/create`.
+    Container(ContainerSpec),
+    /// Of `POST /services/create` and `/services/{id}/update`.
+    Service(ServiceSpec),
+    /// It was too long to be read, makes no sense, or is nobody's business here.
+    Unread,
+}
+
+impl Spec {
+    /// Whether the bodies of an operation are looked at.
+    pub(crate) fn is_in(operation: Operation) -> bool {
+        matches!(
+            operation,
+            Operation::CONTAINER_CREATE | Operation::SERVICE_CREATE | Operation::SERVICE_UPDATE
+        )
+    }
+
+    /// Reads the body of a request for an operation.
+    pub(crate) fn read(operation: Operation, body: &[u8]) -> Self {
+        match operation {
+            Operation::CONTAINER_CREATE => json::read(body).map(Self::Container),
+            Operation::SERVICE_CREATE | Operation::SERVICE_UPDATE => {
+                json::read(body).map(Self::Service)
+            }
+            _ => None,
+        }
+        .unwrap_or(Self::Unread)
+    }
+
+    /// The absolute paths that an engine is to mount from its own file system, as written.
+    pub(crate) fn binds(&self) -> Vec<String> {
+        match self {
+            Self::Container(container) => container.host.binds().map(str::to_owned).collect(),
+            Self::Service(service) => {
+                binds(&service.task.container.mounts).map(str::to_owned).collect()
+            }
+            Self::Unread => Vec::new(),
+        }
+    }
+}
+
+/// A container to be created.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ContainerSpec {
+    host: HostConfig,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct HostConfig {
+    /// `source:destination[:options]`, as `docker run --volume` has it.
+    volumes: Vec<String>,
+    mounts: Vec<Mount>,
+}
+
+/// A service to be created, or changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ServiceSpec {
     pub(crate) name: Option<String>,
     pub(crate) stack: Option<String>,
+    task: TaskTemplate,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct TaskTemplate {
+    container: TaskContainer,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct TaskContainer {
+    mounts: Vec<Mount>,
+}
+
+/// As `docker run --mount` has it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Mount {
+    kind: Option<String>,
+    source: Option<String>,
 }
 
 /// Of the answer to `POST /services/create`.
@@ -28,16 +99,44 @@ pub(crate) struct Created {
     pub(crate) id: Option<String>,
 }
 
-/// Reads the first JSON value of a body, as Go's `Decoder` does; whatever follows is dockerd's to
-/// judge.
-pub(crate) fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Option<T> {
-    T::deserialize(&mut serde_json::Deserializer::from_slice(body)).ok()
+impl HostConfig {
+    fn binds(&self) -> impl Iterator<Item = &str> {
+        let volumes = self.volumes.iter().filter_map(|volume| bind(volume));
+        volumes.chain(binds(&self.mounts))
+    }
 }
 
-/// Reads an object key by key.
-trait Fields: Default {
-    /// Takes the value of a key, given in lower case, or leaves it to be skipped.
-    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
+fn binds(mounts: &[Mount]) -> impl Iterator<Item = &str> {
+    let binds = mounts.iter().filter(|mount| mount.kind.as_deref() == Some("bind"));
+    binds.filter_map(|mount| mount.source.as_deref()).filter(|source| source.starts_with('/'))
+}
+
+/// The source of a volume that is a bind. Any other source is a volume's name, and without one, as
+/// in `/data` and `/data:ro`, the volume is anonymous
+/// (<https://github.com/moby/moby/blob/v28.5.2/volume/mounts/linux_parser.go>).
+fn bind(volume: &str) -> Option<&str> {
+    let (source, rest) = volume.split_once(':')?;
+    (source.starts_with('/') && rest.starts_with('/')).then_some(source)
+}
+
+impl Fields for ContainerSpec {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "hostconfig" => map.next_value_seed(Onto(&mut self.host)),
+            _ => skip(map),
+        }
+    }
+}
+
+impl Fields for HostConfig {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "binds" => self.volumes = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "mounts" => self.mounts = list(map)?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
 }
 
 impl Fields for ServiceSpec {
@@ -48,7 +147,38 @@ impl Fields for ServiceSpec {
                 let labels: Option<BTreeMap<String, String>> = map.next_value()?;
                 self.stack = labels.and_then(|mut labels| labels.remove(STACK_LABEL));
             }
-            _ => drop(map.next_value::<IgnoredAny>()?),
+            "tasktemplate" => map.next_value_seed(Onto(&mut self.task))?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+impl Fields for TaskTemplate {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "containerspec" => map.next_value_seed(Onto(&mut self.container)),
+            _ => skip(map),
+        }
+    }
+}
+
+impl Fields for TaskContainer {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "mounts" => self.mounts = list(map)?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+impl Fields for Mount {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "type" => self.kind = map.next_value()?,
+            "source" => self.source = map.next_value()?,
+            _ => skip(map)?,
         }
         Ok(())
     }
@@ -58,65 +188,101 @@ impl Fields for Created {
     fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "id" => self.id = map.next_value()?,
-            _ => drop(map.next_value::<IgnoredAny>()?),
+            _ => skip(map)?,
         }
         Ok(())
     }
 }
 
-impl<'de> Deserialize<'de> for ServiceSpec {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(AnyCase(PhantomData))
-    }
+fn list<'de, A: MapAccess<'de>, T: Fields>(map: &mut A) -> Result<Vec<T>, A::Error> {
+    let objects: Option<Vec<Object<T>>> = map.next_value()?;
+    Ok(objects.into_iter().flatten().map(|object| object.0).collect())
 }
 
-impl<'de> Deserialize<'de> for Created {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(AnyCase(PhantomData))
-    }
-}
-
-struct AnyCase<T>(PhantomData<T>);
-
-impl<'de, T: Fields> Visitor<'de> for AnyCase<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
-        let mut fields = T::default();
-        while let Some(key) = map.next_key::<String>()? {
-            fields.take(&key.to_lowercase(), &mut map)?;
-        }
-        Ok(fields)
-    }
+fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+    map.next_value::<IgnoredAny>().map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn spec(json: &str) -> ServiceSpec {
-        read(json.as_bytes()).unwrap()
+    fn service(json: &str) -> ServiceSpec {
+        json::read(json.as_bytes()).unwrap()
+    }
+
+    #[track_caller]
+    fn binds_of(operation: Operation, json: &str, expected: &[&str]) {
+        assert_eq!(Spec::read(operation, json.as_bytes()).binds(), expected, "{json}");
     }
 
     #[test]
     fn keys_match_in_any_case_and_the_last_one_counts() {
-        assert_eq!(spec(r#"{"Name":"a","nAME":"b"}"#).name.as_deref(), Some("b"));
+        assert_eq!(service(r#"{"Name":"a","nAME":"b"}"#).name.as_deref(), Some("b"));
     }
 
     #[test]
     fn labels_keep_their_case_and_other_fields_are_skipped() {
-        let spec = spec(
-            r#"{"TaskTemplate":{"Name":"x"},"LABELS":{"com.docker.stack.namespace":"s"},"Mode":1}"#,
+        let spec = service(
+            r#"{"Networks":{"Name":"x"},"LABELS":{"com.docker.stack.namespace":"s"},"Mode":1}"#,
         );
-        assert_eq!(spec, ServiceSpec { name: None, stack: Some("s".into()) });
+        assert_eq!(spec, ServiceSpec { stack: Some("s".into()), ..ServiceSpec::default() });
     }
 
     #[test]
     fn null_is_nothing() {
-        assert_eq!(spec(r#"{"Name":null,"Labels":null}"#), ServiceSpec::default());
+        let spec = service(r#"{"Name":null,"Labels":null,"TaskTemplate":{"ContainerSpec":null}}"#);
+        assert_eq!(spec, ServiceSpec::default());
+        let nothing = r#"{"HostConfig":{"Binds":null,"Mounts":[null]},"x":null}"#;
+        binds_of(Operation::CONTAINER_CREATE, nothing, &[]);
+        binds_of(Operation::CONTAINER_CREATE, r#"{"HostConfig":null}"#, &[]);
+    }
+
+    #[test]
+    fn only_absolute_sources_of_volumes_are_binds() {
+        binds_of(
+            Operation::CONTAINER_CREATE,
+            r#"{"Image":"x","HostConfig":{"Binds":
+                ["/a:/b","/c:/d:ro,z","name:/e","/anonymous","/anonymous:ro","./x:/y"]}}"#,
+            &["/a", "/c"],
+        );
+    }
+
+    #[test]
+    fn only_mounts_of_type_bind_are_binds() {
+        binds_of(
+            Operation::CONTAINER_CREATE,
+            r#"{"HostConfig":{"Binds":["/a:/b"],"Mounts":[
+                {"Type":"bind","Source":"/c","Target":"/x"},
+                {"Type":"volume","Source":"/d"},{"Type":"tmpfs"},{"Source":"/e"}]}}"#,
+            &["/a", "/c"],
+        );
+    }
+
+    #[test]
+    fn a_services_binds_are_those_of_its_tasks_containers() {
+        let mounts = r#"{"Mounts":[{"Type":"bind","Source":"/a"},{"Type":"volume","Source":"b"}]}"#;
+        let body = format!(r#"{{"Name":"web","TaskTemplate":{{"ContainerSpec":{mounts}}}}}"#);
+        binds_of(Operation::SERVICE_CREATE, &body, &["/a"]);
+        binds_of(Operation::SERVICE_UPDATE, &body, &["/a"]);
+        binds_of(Operation::CONTAINER_CREATE, &body, &[]);
+        binds_of(Operation::SERVICE_REMOVE, &body, &[]);
+    }
+
+    #[test]
+    fn binds_are_found_as_go_would_find_them() {
+        binds_of(
+            Operation::CONTAINER_CREATE,
+            r#"{"HOSTCONFIG":{"binds":["/first:/x"],"BINDS":["/a:/x"]},"hostconfig":{"Memory":1}} tail"#,
+            &["/a"],
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_left_to_dockerd() {
+        for body in ["", "[1]", r#"{"HostConfig":{"Binds":"/a:/b"}}"#, r#"{"HostConfig":"#] {
+            let read = Spec::read(Operation::CONTAINER_CREATE, body.as_bytes());
+            assert_eq!(read, Spec::Unread, "{body}");
+        }
     }
 }

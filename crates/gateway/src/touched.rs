@@ -8,10 +8,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{self, Created, ServiceSpec};
+use crate::json;
+use crate::spec::{Created, ServiceSpec};
 
 /// One change of one service that the cluster accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,15 +73,8 @@ pub(crate) struct Intent {
     pub(crate) change: Change,
     /// The path's ID; none for a creation.
     pub(crate) asked: Option<String>,
+    /// Nothing, where the body was too long to be read.
     pub(crate) spec: ServiceSpec,
-}
-
-impl Intent {
-    /// `body` is the request's, where it was short enough to be read.
-    pub(crate) fn read(change: Change, asked: Option<String>, body: Option<Bytes>) -> Self {
-        let spec = body.and_then(|body| spec::read(&body)).unwrap_or_default();
-        Self { change, asked, spec }
-    }
 }
 
 /// All changes so far. Clones share the list.
@@ -102,7 +95,7 @@ impl Ledger {
         let known = asked.as_deref().and_then(|asked| known(&changes, asked));
         let id = match change {
             Change::Created => {
-                answer.and_then(spec::read::<Created>).and_then(|created| created.id)
+                answer.and_then(json::read::<Created>).and_then(|created| created.id)
             }
             _ => known.and_then(|known| known.id.clone()),
         };
@@ -130,13 +123,14 @@ fn known<'t>(changes: &'t [Touched], asked: &str) -> Option<&'t Touched> {
 mod tests {
     use super::*;
 
-    fn created(ledger: &Ledger, body: &'static str, answer: &'static str) {
-        let intent = Intent::read(Change::Created, None, Some(Bytes::from_static(body.as_bytes())));
+    fn created(ledger: &Ledger, body: &str, answer: &str) {
+        let spec = json::read(body.as_bytes()).unwrap_or_default();
+        let intent = Intent { change: Change::Created, asked: None, spec };
         ledger.record(intent, Some(answer.as_bytes()), SystemTime::UNIX_EPOCH);
     }
 
     fn changed(ledger: &Ledger, change: Change, asked: &str) {
-        let intent = Intent::read(change, Some(asked.into()), None);
+        let intent = Intent { change, asked: Some(asked.into()), spec: ServiceSpec::default() };
         ledger.record(intent, None, SystemTime::UNIX_EPOCH);
     }
 

@@ -11,6 +11,8 @@ mod cluster;
 mod failures;
 mod hijacks;
 mod job;
+mod log;
+mod own_files;
 mod requests;
 mod services;
 mod stage;
