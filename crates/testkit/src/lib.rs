@@ -6,8 +6,8 @@
 //! processes. Only GitLab is played; Docker never is.
 //!
 //! Everything here needs root, and Debian's `docker.io`, `git`, `iproute2`, `iptables`,
-//! `busybox-static`, `openssl` and `util-linux`. Nothing touches an engine that already runs on
-//! the machine.
+//! `busybox-static`, `mmdebstrap`, `openssl` and `util-linux`. Nothing touches an engine that
+//! already runs on the machine.
 
 pub mod coordinator;
 pub mod images;

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn every_image_of_a_job_does_what_its_name_says() {
-    let options = SwarmOptions { managers: 1, workers: 0, lone_engines: 0 };
+    let options = SwarmOptions { managers: 1, workers: 0, lone_engines: 0, newest_engines: 0 };
     let swarm = Swarm::start(options).await.unwrap();
     swarm.load(&images::for_containers().await.unwrap()).await.unwrap();
     let node = swarm.manager();

@@ -8,7 +8,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use testkit::images::{self, Archive, WHOAMI_PORT};
-use testkit::nodes::{PlainHttp, Swarm, SwarmHandle, SwarmOptions, VARIABLE, docker_over_tls};
+use testkit::nodes::{
+    PlainHttp, Swarm, SwarmHandle, SwarmOptions, VARIABLE, docker_over_tls, fetch_newest_engine,
+};
 use testkit::wait::{Seen, until};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -18,7 +20,8 @@ use tokio::time::timeout;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// One manager and nothing else: enough for what needs no second node.
-const SMALLEST: SwarmOptions = SwarmOptions { managers: 1, workers: 0, lone_engines: 0 };
+const SMALLEST: SwarmOptions =
+    SwarmOptions { managers: 1, workers: 0, lone_engines: 0, newest_engines: 0 };
 
 #[tokio::test]
 async fn a_swarm_of_three_serves_over_mutual_tls_and_leaves_nothing() {
@@ -154,6 +157,27 @@ async fn every_image_does_what_its_name_says() {
     })
     .await
     .unwrap();
+    swarm.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_newest_engine_of_debian_serves_beside_this_machines_own() {
+    if let Err(failure) = fetch_newest_engine().await {
+        println!("SKIPPED: {}", failure.render());
+        return;
+    }
+    let swarm = Swarm::start(SwarmOptions { newest_engines: 1, ..SMALLEST }).await.unwrap();
+    let newest = swarm.newest_engines().next().unwrap();
+    let version = newest.engine_version().await.unwrap();
+    assert_ne!(version, swarm.manager().engine_version().await.unwrap());
+    assert_eq!(over_tls(&newest.endpoint(), &swarm.client().unwrap()).await.unwrap(), version);
+
+    newest.load(&images::for_containers().await.unwrap()).await.unwrap();
+    newest.docker(&["network", "create", "jobs"]).await.unwrap();
+    let alias = ["run", "--detach", "--network", "jobs", "--network-alias", "db", "service:slow"];
+    newest.docker(&alias).await.unwrap();
+    let ask = ["run", "--rm", "--network", "jobs", "job:bash", "getent", "hosts", "db"];
+    assert!(newest.docker(&ask).await.unwrap().ends_with(" db"));
     swarm.stop().await.unwrap();
 }
 

@@ -12,13 +12,14 @@ use job::{Failure, Result};
 use crate::{cargo, say};
 
 /// A program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 8] = [
     ("busybox", "busybox-static"),
     ("docker", "docker.io"),
     ("dockerd", "docker.io"),
     ("git", "git"),
     ("ip", "iproute2"),
     ("iptables", "iptables"),
+    ("mmdebstrap", "mmdebstrap"),
     ("openssl", "openssl"),
 ];
 

@@ -3,11 +3,13 @@
 //! First those of the crates, which bring what they need; then the scenarios, whole jobs on one
 //! swarm that is started for all of them.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use job::{Failure, Result};
 use testkit::coordinator::gitlab_runner::Real;
 use testkit::images;
-use testkit::nodes::{Swarm, SwarmHandle, SwarmOptions, VARIABLE};
+use testkit::nodes::{SUITE, Swarm, SwarmHandle, SwarmOptions, VARIABLE, fetch_newest_engine};
 
 use crate::cargo::{self, Profile};
 use crate::say;
@@ -44,18 +46,37 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
 /// Ctrl-C ends the tests too: they are in the terminal's process group. The swarm goes either way.
 async fn on_a_swarm(filter: Option<&str>) -> Result<()> {
     let real = Real::on_path().await?;
-    say("starting a swarm of one manager and two workers, and an engine in no swarm");
-    let options = SwarmOptions { lone_engines: 1, ..SwarmOptions::default() };
+    say(&format!("looking for the newest engine in Debian's suite {SUITE}"));
+    let newest = fetch_newest_engine().await;
+    say("starting a swarm of one manager and two workers, and engines in no swarm");
+    let newest_engines = newest.is_ok().into();
+    let options = SwarmOptions { lone_engines: 1, newest_engines, ..SwarmOptions::default() };
     let swarm = Swarm::start(options).await?;
     let tested = tokio::select! {
         tested = scenarios(&swarm, filter) => tested,
         _ = tokio::signal::ctrl_c() => Err(Failure::system("interrupted")),
     };
+    let versions = versions(&swarm).await;
     let stopped = swarm.stop().await;
+    say(&format!("the scenarios ran on Docker Engine {}", versions?));
     if real.is_none() {
         say("no gitlab-runner is on PATH: the scenarios with a real one were SKIPPED");
     }
+    if let Err(failure) = newest {
+        say(&failure.render());
+        say("WITHOUT the newest engine: the scenarios on it were SKIPPED");
+    }
     stopped.and(tested)
+}
+
+/// Which version each engine has.
+async fn versions(swarm: &SwarmHandle) -> Result<String> {
+    let mut versions: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for node in swarm.nodes() {
+        versions.entry(node.engine_version().await?).or_default().push(&node.name);
+    }
+    let told = versions.iter().map(|(version, nodes)| format!("{version} ({})", nodes.join(", ")));
+    Ok(told.collect::<Vec<_>>().join(" and "))
 }
 
 async fn scenarios(swarm: &SwarmHandle, filter: Option<&str>) -> Result<()> {

@@ -87,6 +87,7 @@ impl Node {
         command.args(["unshare", "--fork", "--pid", "--kill-child"]);
         command.args(["--mount", "--net", "--uts", "--ipc", "--"]);
         command.args(["sh", "-c", NODE, "node"]).arg(self.directory()).arg(&self.name);
+        command.args(self.programs());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         // No proxy and no other setting of a person's shell reaches the engine.
         command.env_clear().env("PATH", SYSTEM_PATH);

@@ -36,6 +36,7 @@ impl SwarmHandle {
             (Role::Manager, "manager", options.managers),
             (Role::Worker, "worker", options.workers),
             (Role::Lone, "engine", options.lone_engines),
+            (Role::Newest, "newest", options.newest_engines),
         ];
         let named = kinds.into_iter().flat_map(|(role, kind, count)| {
             (1..=count).map(move |number| (role, format!("{kind}{number}")))
@@ -93,9 +94,14 @@ impl SwarmHandle {
         self.in_role(Role::Worker)
     }
 
-    /// The engines that are in no swarm.
+    /// The engines in no swarm that are this machine's own.
     pub fn lone_engines(&self) -> impl Iterator<Item = &Node> {
         self.in_role(Role::Lone)
+    }
+
+    /// The engines in no swarm that are the newest that Debian carries.
+    pub fn newest_engines(&self) -> impl Iterator<Item = &Node> {
+        self.in_role(Role::Newest)
     }
 
     /// Every engine: managers, workers, lone ones.

@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use super::cables;
 use super::docker_cli;
+use super::newest;
 use super::process::Process;
 use super::site::Site;
 use crate::images::Archive;
@@ -25,6 +26,8 @@ pub enum Role {
     Worker,
     /// An engine that is in no swarm.
     Lone,
+    /// An engine that is in no swarm, the newest that Debian carries.
+    Newest,
 }
 
 /// A machine of its own, as far as Docker can tell: own network, mounts, host name, processes and
@@ -103,6 +106,15 @@ impl Node {
         Ok(cables::inside(self.process()?, program))
     }
 
+    /// The version that the engine says it has, such as `20.10.24+dfsg1`.
+    ///
+    /// # Errors
+    ///
+    /// The engine can't be asked.
+    pub async fn engine_version(&self) -> Result<String> {
+        self.docker(&["version", "--format", "{{.Server.Version}}"]).await
+    }
+
     /// What the engine has written to its log since the lab was opened.
     pub fn logs(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
@@ -157,6 +169,11 @@ impl Node {
     /// The node is not running.
     pub async fn plug_in(&self) -> Result<()> {
         cables::set(self.site, self, true).await
+    }
+
+    /// What the node has as its `/usr`, if not this machine's own.
+    pub(super) fn programs(&self) -> Option<PathBuf> {
+        (self.role == Role::Newest).then(newest::programs)
     }
 
     fn process(&self) -> Result<Process> {

@@ -11,6 +11,8 @@ use tokio::task::spawn_blocking;
 use super::cables;
 use super::handle::SwarmHandle;
 use super::lab::Lab;
+#[cfg(doc)]
+use super::newest::fetch_newest_engine;
 use super::node::Node;
 use crate::wait::{Seen, until};
 
@@ -26,11 +28,14 @@ pub struct SwarmOptions {
     pub workers: u8,
     /// Engines beside the swarm that are in none.
     pub lone_engines: u8,
+    /// The same, but the newest that Debian carries: see [`fetch_newest_engine`], which is to have
+    /// been called.
+    pub newest_engines: u8,
 }
 
 impl Default for SwarmOptions {
     fn default() -> Self {
-        Self { managers: 1, workers: 2, lone_engines: 0 }
+        Self { managers: 1, workers: 2, lone_engines: 0, newest_engines: 0 }
     }
 }
 
