@@ -30,6 +30,7 @@ pub mod host;
 pub mod link;
 mod message;
 mod mux;
+pub mod probe;
 pub mod processes;
 mod session;
 
