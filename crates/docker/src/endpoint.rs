@@ -1,7 +1,8 @@
-//! Where the cluster's manager answers: `tcp://host:port`, as `DOCKER_HOST` has it.
+//! Where an engine answers over the network: `tcp://host:port`, as `DOCKER_HOST` has it.
 //!
-//! Only mutual TLS over TCP is spoken here, so sockets, ssh and plain HTTP are refused with the
-//! words that say what to write instead.
+//! Only mutual TLS over TCP is spoken here, so ssh and plain HTTP are refused with the words that
+//! say what to write instead; so are sockets, but for
+//! [`EngineAddress`](crate::EngineAddress).
 
 use std::fmt;
 
@@ -48,23 +49,38 @@ impl fmt::Display for Source {
     }
 }
 
-/// A manager's address. Displays as `tcp://host:port`.
+/// What an address is meant to lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A manager of the cluster.
+    Cluster,
+    /// An engine for the job's containers.
+    Engine,
+}
+
+/// An engine's address with mutual TLS. Displays as `tcp://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     authority: Authority,
     server_name: ServerName<'static>,
     source: Source,
+    role: Role,
 }
 
 impl Endpoint {
-    /// Reads `tcp://host:2376`, `https://host:2376`, `host:2376` or `host` (then on port 2376).
+    /// Reads the address of a cluster's manager: `tcp://host:2376`, `https://host:2376`,
+    /// `host:2376` or `host` (then on port 2376).
     ///
     /// # Errors
     /// With the blame of `source`, when the text is no address of a Docker Engine with TLS.
     pub fn parse(text: &str, source: Source) -> Result<Self> {
+        Self::parse_as(Role::Cluster, text, source)
+    }
+
+    pub(crate) fn parse_as(role: Role, text: &str, source: Source) -> Result<Self> {
         read(text.trim())
-            .map_err(|refusal| refusal.into_failure(text.trim(), &source))
-            .map(|(authority, server_name)| Self { authority, server_name, source })
+            .map_err(|refusal| refusal.into_failure(role, text.trim(), &source))
+            .map(|(authority, server_name)| Self { authority, server_name, source, role })
     }
 
     /// `host:port`; an IPv6 host in brackets.
@@ -87,6 +103,10 @@ impl Endpoint {
         &self.source
     }
 
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
     /// What looks odd but may be meant.
     pub fn warning(&self) -> Option<String> {
         (self.port() == PLAIN_PORT).then(|| {
@@ -95,6 +115,35 @@ impl Endpoint {
                 self.source
             )
         })
+    }
+}
+
+impl Role {
+    /// What to call what is there.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::Engine => "engine",
+        }
+    }
+
+    fn ways(self) -> &'static str {
+        match self {
+            Self::Cluster => "a cluster is reached by TCP with mutual TLS only",
+            Self::Engine => {
+                "an engine is reached by TCP with mutual TLS or by a unix socket of this machine only"
+            }
+        }
+    }
+
+    /// How an address is written.
+    pub(crate) fn example(self) -> String {
+        match self {
+            Self::Cluster => format!("write the manager's address as tcp://HOST:{TLS_PORT}"),
+            Self::Engine => {
+                format!("write the engine's address as tcp://HOST:{TLS_PORT} or unix:///PATH")
+            }
+        }
     }
 }
 
@@ -169,17 +218,16 @@ fn with_port(address: &str) -> Result<Authority, Refusal> {
 }
 
 impl Refusal {
-    fn into_failure(self, text: &str, source: &Source) -> Failure {
+    fn into_failure(self, role: Role, text: &str, source: &Source) -> Failure {
         let failure = |message: String| Failure::new(source.blame(), message);
-        let example = format!("write the manager's address as tcp://HOST:{TLS_PORT}");
+        let (noun, example) = (role.noun(), role.example());
         match self {
-            Self::Empty => failure(format!("{source} names no cluster: it is empty")).hint(example),
-            Self::Unexpanded => failure(format!("{source} holds a reference to another variable that was not expanded: {text}"))
-                .hint("write the address itself, or switch on \"Expand variable reference\" for it"),
-            Self::Scheme => failure(format!("{source} is {text}, but a cluster is reached by TCP with mutual TLS only"))
+            Self::Empty => failure(format!("{source} names no {noun}: it is empty")).hint(example),
+            Self::Unexpanded => unexpanded(text, source),
+            Self::Scheme => failure(format!("{source} is {text}, but {}", role.ways()))
                 .hint(example),
-            Self::PlainHttp => failure(format!("{source} is {text}, which is plain HTTP: anyone on the way could take over the cluster"))
-                .hint(format!("start the manager's engine with --tlsverify, then {example}")),
+            Self::PlainHttp => failure(format!("{source} is {text}, which is plain HTTP: anyone on the way could take over the {noun}"))
+                .hint(format!("start the engine there with --tlsverify, then {example}")),
             Self::Path => failure(format!("{source} is {text}: a Docker endpoint has no path")).hint(example),
             // The text may hold a password here.
             Self::Credentials => failure(format!("{source} holds a user name: a Docker endpoint has none"))
@@ -189,6 +237,15 @@ impl Refusal {
                 .hint(format!("name the engine's own port, by default {TLS_PORT}")),
         }
     }
+}
+
+/// The failure of an address that holds a `$`.
+pub(crate) fn unexpanded(text: &str, source: &Source) -> Failure {
+    Failure::new(
+        source.blame(),
+        format!("{source} holds a reference to another variable that was not expanded: {text}"),
+    )
+    .hint("write the address itself, or switch on \"Expand variable reference\" for it")
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The one way to the cluster: HTTP/1.1 over mutual TLS, pooled, under bollard and the gateway.
+//! The one way to an engine: HTTP/1.1, pooled, under bollard, the gateway and raw streams; over
+//! mutual TLS to another machine, over a unix socket on this one.
 //!
 //! Bodies stream both ways and nothing is buffered whole. There is a time limit for connecting and
 //! none for anything else: a quiet `docker logs -f` lives for hours.
@@ -13,15 +14,17 @@ mod connector;
 mod error;
 mod fault;
 mod stream;
+mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use http::{Request, Response, Uri, Version};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
@@ -32,6 +35,9 @@ pub use self::error::TransportError;
 pub use self::fault::Fault;
 
 use self::connector::Connector;
+use self::target::Remote;
+pub(crate) use self::target::Target;
+use crate::address::Socket;
 use crate::{Endpoint, Identity};
 
 /// What a body fails with.
@@ -49,24 +55,27 @@ const IDLE_CONNECTIONS: usize = 8;
 /// How far one connection reads or writes ahead, in bytes.
 const READ_AHEAD: usize = 256 * 1024;
 
-/// The pooled connections to one cluster as one identity. Clones share the pool.
+/// The pooled connections to one engine as one identity. Clones share the pool.
 #[derive(Clone)]
 pub struct Transport {
     client: Client<Connector, Body>,
     target: Arc<Target>,
 }
 
-/// What failures are told with.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) identity: Identity,
-}
-
 impl Transport {
-    /// A transport without any connection yet. `connect_timeout` covers name lookup, TCP and TLS.
+    /// A transport to another machine, without any connection yet. `connect_timeout` covers name
+    /// lookup, TCP and TLS.
     pub fn new(endpoint: Endpoint, identity: Identity, connect_timeout: Duration) -> Self {
-        let target = Arc::new(Target { endpoint, identity });
+        Self::to(Target::Remote(Remote { endpoint, identity }), connect_timeout)
+    }
+
+    /// A transport to an engine of this machine, without any connection yet.
+    pub fn local(socket: Socket, connect_timeout: Duration) -> Self {
+        Self::to(Target::Local(socket), connect_timeout)
+    }
+
+    fn to(target: Target, connect_timeout: Duration) -> Self {
+        let target = Arc::new(target);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -78,7 +87,7 @@ impl Transport {
 
     /// Sends one request and returns when the response's head is there.
     ///
-    /// Scheme, authority and `Host` are the endpoint's, whatever the request says; path, query,
+    /// Scheme, authority and `Host` are the target's, whatever the request says; path, query,
     /// other headers and body go out as given. After a 101 take the raw stream with
     /// [`hyper::upgrade::on`]. A response that should upgrade without 101 (Docker's plain hijack)
     /// is a 200 with a streaming body.
@@ -94,14 +103,13 @@ impl Transport {
             .map_err(|error| TransportError::new(Arc::clone(&self.target), error))
     }
 
-    /// The address that this transport leads to.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.target.endpoint
+    /// What it leads to, as in `the cluster at tcp://manager:2376`.
+    pub fn peer(&self) -> &dyn Display {
+        &*self.target
     }
 
-    /// As whom this transport speaks.
-    pub fn identity(&self) -> &Identity {
-        &self.target.identity
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
     }
 
     fn address<B>(&self, request: Request<B>) -> Request<Body>
@@ -112,8 +120,9 @@ impl Transport {
         let (mut head, body) = request.into_parts();
         let path = head.uri.into_parts().path_and_query;
         let mut uri = http::uri::Parts::default();
-        uri.scheme = Some(Scheme::HTTPS);
-        uri.authority = Some(self.target.endpoint.authority().clone());
+        let (scheme, authority) = self.target.base();
+        uri.scheme = Some(scheme);
+        uri.authority = Some(authority);
         uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
         head.uri = Uri::from_parts(uri).unwrap_or_default();
         head.version = Version::HTTP_11;
@@ -122,8 +131,8 @@ impl Transport {
     }
 }
 
-impl std::fmt::Debug for Transport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport").field("target", &self.target).finish_non_exhaustive()
     }
 }

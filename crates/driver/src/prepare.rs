@@ -133,11 +133,12 @@ impl Prepare<'_> {
 
 fn cluster_line(endpoint: &Endpoint, facts: &ClusterFacts) -> String {
     let count = |number, what| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
-    let api = facts.api_version.map(|version| format!(", API {version}")).unwrap_or_default();
+    let engine = &facts.engine;
+    let api = engine.api_version.map(|version| format!(", API {version}")).unwrap_or_default();
     format!(
         "Cluster: {endpoint} is {}, Docker Engine {}{api}, a manager of swarm {} with {} and {}",
-        facts.node_name,
-        facts.engine_version,
+        engine.name,
+        engine.engine_version,
         facts.swarm_id,
         count(facts.managers, "manager"),
         count(facts.workers, "worker"),

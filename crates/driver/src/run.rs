@@ -116,7 +116,7 @@ impl<'a> Script<'a> {
         };
         // Prepare has already told the job's log what there is to be warned of.
         let cluster = access.cluster(self.stage, |words| tracing::warn!("{words}"))?;
-        Ok(Some(Gateway::new(cluster.transport().clone(), Permit)))
+        Ok(Some(Gateway::new(cluster.engine().transport().clone(), Permit)))
     }
 
     /// Serves the job's docker clients until the set is dropped, which removes the socket too.

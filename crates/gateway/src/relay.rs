@@ -193,8 +193,8 @@ impl Relay {
             }
             Failed::Answer(error) => {
                 let message = format!(
-                    "the cluster at {} broke off in the middle of its answer: {error}",
-                    self.shared.transport.endpoint()
+                    "{} broke off in the middle of its answer: {error}",
+                    self.shared.transport.peer()
                 );
                 tracing::warn!("{message}");
                 self.say(entry, StatusCode::BAD_GATEWAY, &message)

@@ -23,7 +23,7 @@ async fn an_address_that_leads_to_no_cluster_is_told() -> Result<()> {
     table(vec![
         systems(with(&refusing), format!("\
 cannot reach the cluster at {refusing}: it refuses connections
-  hint: check that the manager's engine runs with `-H tcp://0.0.0.0:2376 --tlsverify`, or correct the variable DOCKER_SWARM_MASTER
+  hint: check that the engine there runs with `-H tcp://0.0.0.0:2376 --tlsverify`, or correct the variable DOCKER_SWARM_MASTER
 ")),
         systems(with("manager.invalid"), "\
 cannot reach the cluster at tcp://manager.invalid:2376: the name has no address
@@ -57,7 +57,7 @@ async fn a_silent_cluster_is_given_up_within_the_time_set() -> Result<()> {
     let patience = settings(PATIENCE)?;
     let row = systems(deploy(&scenario, &[("DOCKER_SWARM_MASTER", &silent)]), format!("\
 cannot reach the cluster at {silent}: no answer within 2s
-  hint: check the firewall between this runner machine and the manager, or correct the variable DOCKER_SWARM_MASTER
+  hint: check the firewall between this runner machine and the engine, or correct the variable DOCKER_SWARM_MASTER
 "));
     let outcome = row.with(&["--settings", name(&patience)]).check().await;
     let slowest = outcome.stages.iter().map(|stage| stage.took).max().unwrap_or_default();
@@ -103,7 +103,7 @@ async fn a_cluster_with_a_bad_certificate_is_the_systems() -> Result<()> {
     for (certificate, told) in [
         (server().expired(), "\
 its certificate expired on TIME; this machine's clock says TIME
-  hint: renew the server's certificate on the manager and restart its engine
+  hint: renew the certificate of the engine and restart it
 ".to_owned()),
         (server().not_yet_valid(), "\
 its certificate is valid from TIME only; this machine's clock says TIME
@@ -147,7 +147,7 @@ async fn a_cluster_that_falls_silent_under_a_job_is_told_by_its_docker() -> Resu
     assert_eq!(outcome.status, Status::ScriptFailure(1), "{}", outcome.log_text());
     assert!(outcome.log_text().contains(&format!("\
 Error response from daemon: cannot reach the cluster at {}: no answer within 2s
-  hint: check the firewall between this runner machine and the manager, or correct the variable DOCKER_SWARM_MASTER
+  hint: check the firewall between this runner machine and the engine, or correct the variable DOCKER_SWARM_MASTER
 ", manager.endpoint())), "{}", outcome.log_text());
     assert_told(&job, &outcome, "");
     swarm.stop().await

@@ -102,7 +102,7 @@ async fn credentials_that_do_not_fit_are_told() -> Result<()> {
     table(vec![
         jobs(with(client().issue()?.trusting(&other)), format!("\
 cannot reach the cluster at {endpoint}: its certificate is not signed by the CA in DOCKER_MACHINE_CA
-  hint: put the CA that signed the manager's certificate into DOCKER_MACHINE_CA, or correct the variable DOCKER_SWARM_MASTER
+  hint: put the CA that signed the engine's certificate into DOCKER_MACHINE_CA, or correct the variable DOCKER_SWARM_MASTER
 ")),
         jobs(with(client().issue()?.with_key_of(&client().issue()?)), "\
 the key in DOCKER_MACHINE_CLIENT_KEY does not belong to the certificate in DOCKER_MACHINE_CLIENT_CERT
@@ -126,7 +126,7 @@ DOCKER_MACHINE_CLIENT_CERT holds a certificate that is valid from TIME only; thi
 "),
         jobs(with(other.client("a stranger").issue()?.trusting(authority)), format!("\
 cannot reach the cluster at {endpoint}: it rejects the client certificate in DOCKER_MACHINE_CLIENT_CERT (bad_certificate)
-  hint: the engine's log on the manager says why; usually DOCKER_MACHINE_CLIENT_CERT is not signed by the CA in its --tlscacert, or is not for clients
+  hint: the engine's log says why; usually DOCKER_MACHINE_CLIENT_CERT is not signed by the CA in its --tlscacert, or is not for clients
 ")),
     ])
     .await;

@@ -1,8 +1,11 @@
-//! Name lookup, TCP, TLS: one connection within one time limit.
+//! Name lookup, TCP, TLS, or a socket of this machine: one connection within one time limit.
 
+use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,12 +14,15 @@ use std::time::Duration;
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioIo;
 use thiserror::Error;
+use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::stream::{self, TlsStream};
-use super::{BoxError, Target};
+use super::BoxError;
+use super::stream::{self, Stream, TlsStream};
+use super::target::{Remote, Target};
 
 /// How long a connection may be silent before the kernel asks whether the peer still lives, how
 /// often it asks then, and how many times. Keeps idle streams through firewalls that forget, and
@@ -34,6 +40,10 @@ pub(super) enum ConnectError {
     NotResolved(String, #[source] io::Error),
     #[error("TLS handshake failed")]
     Handshake(#[source] io::Error),
+    #[error("cannot open the socket")]
+    Socket(#[source] io::Error),
+    #[error("no socket")]
+    NotASocket,
 }
 
 /// Opens connections for the pool.
@@ -55,21 +65,40 @@ impl Connector {
         Self { tcp, target, limit }
     }
 
-    async fn connect(mut self, uri: Uri) -> Result<TlsStream, BoxError> {
+    async fn connect(self, uri: Uri) -> Result<Stream, BoxError> {
+        let target = Arc::clone(&self.target);
+        match &*target {
+            Target::Remote(remote) => self.handshake(remote, uri).await,
+            Target::Local(socket) => Ok(open(socket.path()).await?),
+        }
+    }
+
+    async fn handshake(mut self, remote: &Remote, uri: Uri) -> Result<Stream, BoxError> {
         let tcp = self.tcp.call(uri).await?.into_inner();
-        let name = self.target.endpoint.server_name().clone();
-        TlsConnector::from(self.target.identity.tls())
-            .connect(name, stream::buffered(tcp))
+        TlsConnector::from(remote.identity.tls())
+            .connect(remote.endpoint.server_name().clone(), stream::buffered(tcp))
             .await
-            .map(TlsStream::new)
+            .map(|tls| Box::new(TlsStream::new(tls)) as Stream)
             .map_err(|error| ConnectError::Handshake(error).into())
     }
 }
 
+async fn open(path: &Path) -> Result<Stream, ConnectError> {
+    match UnixStream::connect(path).await {
+        Ok(socket) => Ok(Box::new(TokioIo::new(stream::buffered(socket)))),
+        Err(_) if is_other_file(path) => Err(ConnectError::NotASocket),
+        Err(error) => Err(ConnectError::Socket(error)),
+    }
+}
+
+fn is_other_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket())
+}
+
 impl Service<Uri> for Connector {
-    type Response = TlsStream;
+    type Response = Stream;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<TlsStream, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))

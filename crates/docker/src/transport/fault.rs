@@ -1,4 +1,4 @@
-//! What went wrong on the way to the cluster, found in the nested errors of hyper, tokio and rustls.
+//! What went wrong on the way to the engine, found in the nested errors of hyper, tokio and rustls.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -21,6 +21,12 @@ pub enum Fault {
     NotResolved,
     /// The network has no way to the address.
     NoRoute,
+    /// There is no such socket.
+    NoSocket,
+    /// What is there is no socket.
+    NotASocket,
+    /// This user may not open the socket.
+    Denied,
     /// The server speaks, but not TLS: most likely plain HTTP.
     NotTls,
     /// The server speaks TLS but no HTTP/1.1: most likely the swarm's own port.
@@ -104,7 +110,17 @@ impl Fault {
         match error {
             ConnectError::TimedOut(limit) => Some(Self::TimedOut(*limit)),
             ConnectError::NotResolved(..) => Some(Self::NotResolved),
+            ConnectError::NotASocket => Some(Self::NotASocket),
+            ConnectError::Socket(error) => Self::of_socket(error),
             ConnectError::Handshake(_) => None,
+        }
+    }
+
+    fn of_socket(error: &io::Error) -> Option<Self> {
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Some(Self::NoSocket),
+            ErrorKind::PermissionDenied => Some(Self::Denied),
+            _ => None,
         }
     }
 

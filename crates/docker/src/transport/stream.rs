@@ -1,4 +1,4 @@
-//! One TLS connection as hyper wants it, which remembers to ask why a write failed.
+//! One connection as hyper wants it; one with TLS remembers to ask why a write failed.
 //!
 //! Under TLS 1.3 a server judges the client's certificate after the client has finished its
 //! handshake (<https://www.rfc-editor.org/rfc/rfc8446#section-4.4.2.4>): the alert races with the
@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncBufRead, BufReader};
+use tokio::io::{AsyncBufRead, AsyncRead, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::client;
 
@@ -21,12 +21,26 @@ use tokio_rustls::client;
 /// makes for four system calls where one would do.
 const READ: usize = 64 * 1024;
 
-/// TCP beneath TLS.
-pub(super) type Tcp = BufReader<TcpStream>;
+/// One connection of either kind.
+pub(super) type Stream = Box<dyn Io>;
 
-/// TCP as TLS is to have it.
-pub(super) fn buffered(tcp: TcpStream) -> Tcp {
-    BufReader::with_capacity(READ, tcp)
+/// What hyper asks of a connection.
+pub(super) trait Io: Read + Write + Send + Unpin {}
+
+impl<T: Read + Write + Send + Unpin> Io for T {}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+/// TCP beneath TLS.
+type Tcp = BufReader<TcpStream>;
+
+/// A socket with few system calls: whoever reads less than [`READ`] is served from memory.
+pub(super) fn buffered<S: AsyncRead>(socket: S) -> BufReader<S> {
+    BufReader::with_capacity(READ, socket)
 }
 
 /// A connection after its handshake.
@@ -69,12 +83,6 @@ impl TlsStream {
             .filter(is_tls)
             .or(broken)
             .unwrap_or_else(|| ErrorKind::BrokenPipe.into())))
-    }
-}
-
-impl Connection for TlsStream {
-    fn connected(&self) -> Connected {
-        Connected::new()
     }
 }
 

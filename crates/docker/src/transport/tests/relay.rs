@@ -176,8 +176,8 @@ async fn what_went_wrong_is_found_inside_the_errors_of_bollard() {
     let server = Server::start(config(&theirs.server(&["127.0.0.1"]), &ours, BOTH), |_| async {});
     let endpoint = endpoint(&server.await.address.to_string());
     let identity = identity(&ours, &ours.client());
-    let docker =
-        crate::Cluster::new(endpoint, identity, crate::Limits::default()).docker().unwrap();
+    let engine = crate::Engine::remote(endpoint, identity, crate::Limits::default());
+    let docker = engine.docker().unwrap();
     let error = docker.version().await.unwrap_err();
     assert_eq!(
         TransportError::within(&error).map(TransportError::fault),

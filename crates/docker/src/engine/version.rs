@@ -18,6 +18,10 @@ impl ApiVersion {
     pub(super) const BOLLARD: Self =
         Self { major: API_DEFAULT_VERSION.major_version, minor: API_DEFAULT_VERSION.minor_version };
 
+    /// The oldest that will do, of Docker Engine 20.10
+    /// (<https://docs.docker.com/reference/api/engine/#api-version-matrix>).
+    pub(super) const OLDEST: Self = Self { major: 1, minor: 41 };
+
     /// Reads `1.41`, as the header `Api-Version` has it.
     pub fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.')?;

@@ -1,44 +1,15 @@
-//! What `GET /info` says, and what follows from it.
-//!
-//! Only the fields that matter here are read, so that an engine of any version is understood
+//! What `GET /info` says of the engine's swarm, and what follows from it
 //! (<https://docs.docker.com/reference/api/engine/version/v1.45/#tag/System/operation/SystemInfo>).
 
 use job::{Failure, Result};
 use serde::Deserialize;
 
-use super::ApiVersion;
-use crate::Endpoint;
-
-/// What is known of a cluster whose manager answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterFacts {
-    /// The manager's engine: `20.10.24`.
-    pub engine_version: String,
-    /// The highest API version that the engine speaks; engines say it in every response.
-    pub api_version: Option<ApiVersion>,
-    /// The swarm's own id.
-    pub swarm_id: String,
-    /// The manager's host name.
-    pub node_name: String,
-    /// All managers.
-    pub managers: u64,
-    /// All nodes that are no managers.
-    pub workers: u64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Info {
-    #[serde(default)]
-    name: String,
-    server_version: String,
-    #[serde(default)]
-    swarm: Swarm,
-}
+use super::ClusterFacts;
+use crate::{Endpoint, EngineFacts};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Swarm {
+pub(crate) struct Swarm {
     local_node_state: String,
     control_available: bool,
     error: String,
@@ -60,55 +31,35 @@ struct SwarmCluster {
     id: String,
 }
 
-#[derive(Deserialize)]
-struct Message {
-    message: String,
-}
-
-/// The engine's words in a response that is an error.
-pub(super) fn message(body: &[u8]) -> Option<String> {
-    serde_json::from_slice(body).ok().map(|Message { message }| message)
-}
-
-impl Info {
-    pub(super) fn parse(body: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(body)
+impl Swarm {
+    pub(crate) fn is_manager(&self) -> bool {
+        self.control_available
     }
 
     /// The facts, if this is a manager that can do its work.
-    pub(super) fn judge(
-        self,
-        api_version: Option<ApiVersion>,
-        endpoint: &Endpoint,
-    ) -> Result<ClusterFacts> {
-        match (self.swarm.local_node_state.as_str(), self.swarm.control_available) {
-            ("active", true) => self.facts(api_version, endpoint),
-            ("active", false) => Err(self.swarm.worker(endpoint)),
+    pub(super) fn judge(self, engine: EngineFacts, endpoint: &Endpoint) -> Result<ClusterFacts> {
+        match (self.local_node_state.as_str(), self.control_available) {
+            ("active", true) => self.facts(engine, endpoint),
+            ("active", false) => Err(self.worker(endpoint)),
             ("inactive" | "", _) => Err(no_swarm(endpoint)),
             ("locked", _) => {
                 Err(Failure::system(format!("the swarm manager at {endpoint} is locked"))
                     .hint("run `docker swarm unlock` on it"))
             }
-            (state, _) => Err(self.swarm.unwell(state, endpoint)),
+            (state, _) => Err(self.unwell(state, endpoint)),
         }
     }
 
-    fn facts(self, api_version: Option<ApiVersion>, endpoint: &Endpoint) -> Result<ClusterFacts> {
-        let Some(cluster) = self.swarm.cluster else {
-            return Err(self.swarm.unwell("without a leader", endpoint));
-        };
-        Ok(ClusterFacts {
-            engine_version: self.server_version,
-            api_version,
-            swarm_id: cluster.id,
-            node_name: self.name,
-            managers: self.swarm.managers,
-            workers: self.swarm.nodes.saturating_sub(self.swarm.managers),
-        })
+    fn facts(self, engine: EngineFacts, endpoint: &Endpoint) -> Result<ClusterFacts> {
+        let workers = self.nodes.saturating_sub(self.managers);
+        match self.cluster {
+            Some(SwarmCluster { id }) => {
+                Ok(ClusterFacts { engine, swarm_id: id, managers: self.managers, workers })
+            }
+            None => Err(self.unwell("without a leader", endpoint)),
+        }
     }
-}
 
-impl Swarm {
     fn worker(&self, endpoint: &Endpoint) -> Failure {
         let source = endpoint.source();
         let failure = Failure::new(
