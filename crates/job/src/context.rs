@@ -4,6 +4,8 @@
 //! different types, [`Claims`] and [`Proofs`], so that a policy can accept proofs only. After a
 //! [`JobContext`] exists nobody reads the environment.
 
+mod expansion;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -13,6 +15,7 @@ use crate::environment::Environment;
 use crate::exit::FailureCodes;
 use crate::failure::{Failure, Result};
 use crate::response::{Image, JobResponse, RegistryCredential, ResponseError};
+use crate::variables::Variables;
 
 /// The prefix that gitlab-runner puts before the name of every job variable.
 const CLAIM_PREFIX: &str = "CUSTOM_ENV_";
@@ -127,6 +130,24 @@ impl Proofs {
         &self.0.credentials
     }
 
+    /// The variables that GitLab sent, unexpanded.
+    pub(crate) fn variables(&self) -> &Variables {
+        &self.0.variables
+    }
+
+    /// Whether gitlab-runner fetched the variable `name` from a store of secrets.
+    pub(crate) fn is_secret(&self, name: &str) -> bool {
+        self.0.secrets.contains_key(name)
+    }
+
+    /// Whether GitLab says that the variable `name` is of type file.
+    pub(crate) fn is_file(&self, name: &str) -> bool {
+        match self.0.secrets.get(name) {
+            Some(secret) => secret.is_file(),
+            None => self.0.variables.get(name).is_some_and(|variable| variable.file),
+        }
+    }
+
     /// The lines of all the job's scripts, unexpanded.
     pub fn script_lines(&self) -> impl Iterator<Item = &str> {
         self.0.steps.iter().flat_map(|step| step.script.iter().map(String::as_str))
@@ -150,6 +171,11 @@ impl Claims {
     /// The value of the job variable `name`, expanded by gitlab-runner.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// All of them, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -226,6 +252,23 @@ fn inherited(environment: &dyn Environment) -> Vec<(OsString, OsString)> {
             || PROTOCOL_VARIABLES.iter().any(|variable| name == variable)
     };
     environment.all().into_iter().filter(|(name, _)| !belongs_to_protocol(name)).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::*;
+
+    /// The job that `response` describes, with `claims` as gitlab-runner would export them.
+    pub(crate) fn job(response: &str, claims: &[(&str, &str)]) -> JobContext {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), response).unwrap();
+        let path = file.path().to_str().unwrap();
+        let claims = claims.iter().map(|(name, value)| (format!("{CLAIM_PREFIX}{name}"), *value));
+        let protocol = [("JOB_RESPONSE_FILE".to_owned(), path)];
+        let environment: BTreeMap<_, _> =
+            claims.chain(protocol).map(|(name, value)| (name, value.to_owned())).collect();
+        JobContext::read(&environment).unwrap()
+    }
 }
 
 #[cfg(test)]

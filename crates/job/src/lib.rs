@@ -12,6 +12,7 @@ mod failure;
 mod pull_policy;
 mod response;
 mod secret;
+mod service;
 mod stage;
 mod variables;
 
@@ -22,6 +23,7 @@ pub use failure::{Blame, Failure, Result};
 pub use pull_policy::{PullPolicy, UnknownPolicy};
 pub use response::{Image, JobResponse, RegistryCredential, ResponseError};
 pub use secret::{ExposeSecret, Secret};
+pub use service::Service;
 pub use settings::{Profile, Settings};
 pub use stage::Stage;
 pub use variables::{Variable, Variables, expand};

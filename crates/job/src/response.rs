@@ -5,15 +5,18 @@
 //! left unread. A Go `nil` slice arrives as `null`, which reads as empty. The file holds the job
 //! token and every variable, so no parse error quotes from it.
 
+mod image;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
-use crate::failure::{Failure, Result};
-use crate::pull_policy::{PullPolicy, UnknownPolicy};
 use crate::secret::Secret;
 use crate::variables::Variables;
+
+pub use image::Image;
 
 /// The coordinator's answer, as far as this project uses it.
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +42,9 @@ pub struct JobResponse {
     /// Logins that GitLab gives the job.
     #[serde(deserialize_with = "null_is_default")]
     pub credentials: Vec<RegistryCredential>,
+    /// Variables that gitlab-runner fetches from a store of secrets, by name.
+    #[serde(deserialize_with = "null_is_default")]
+    pub secrets: BTreeMap<String, StoredSecret>,
 }
 
 /// What the job is.
@@ -109,71 +115,19 @@ pub struct Step {
     pub script: Vec<String>,
 }
 
-/// An image that the job or one of its services asks for. Everything in it may hold unexpanded
-/// references.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// A variable that gitlab-runner fetches from a store of secrets.
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Image {
-    /// Its name.
-    pub name: String,
-    /// A service's further host names, separated by spaces or commas.
-    pub alias: Option<String>,
-    /// What to start instead of the image's ENTRYPOINT. `[""]` asks for none; the empty list is as
-    /// good as an absent one.
-    pub entrypoint: Option<Vec<String>>,
-    /// What to start instead of the image's CMD.
-    pub command: Option<Vec<String>>,
-    /// A service's own variables; 14.8 and later.
-    #[serde(deserialize_with = "null_is_default")]
-    pub variables: Variables,
-    /// When to pull it, in words; [`Image::pull_policies`] reads them. 15.1 and later.
-    #[serde(deserialize_with = "null_is_default")]
-    pull_policy: Vec<String>,
-    #[serde(deserialize_with = "null_is_default")]
-    executor_opts: ExecutorOptions,
+pub struct StoredSecret {
+    /// Whether it is of type file, which it is unless the job says otherwise.
+    file: Option<bool>,
 }
 
-impl Image {
-    /// When to pull it, in the order to try; empty when the job says nothing.
-    ///
-    /// # Errors
-    /// The job's, for a word that is no pull policy.
-    pub fn pull_policies(&self) -> Result<Vec<PullPolicy>> {
-        let read = |word: &String| {
-            word.parse().map_err(|error: UnknownPolicy| {
-                Failure::job(format!("cannot tell when to pull the image {}", self.name))
-                    .caused_by(error)
-                    .hint("correct `pull_policy` in .gitlab-ci.yml, or leave it out")
-            })
-        };
-        self.pull_policy.iter().map(read).collect()
+impl StoredSecret {
+    /// Whether it is of type file.
+    pub fn is_file(&self) -> bool {
+        self.file.unwrap_or(true)
     }
-
-    /// The platform to pull it for; 16.9 and later.
-    pub fn platform(&self) -> Option<&str> {
-        self.executor_opts.docker.platform.as_deref().filter(|platform| !platform.is_empty())
-    }
-
-    /// The user to run as, over what the image says; 16.9 and later.
-    pub fn user(&self) -> Option<&str> {
-        self.executor_opts.docker.user.as_deref().filter(|user| !user.is_empty())
-    }
-}
-
-/// The part of an image that counts with some executors only.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct ExecutorOptions {
-    #[serde(deserialize_with = "null_is_default")]
-    docker: DockerOptions,
-}
-
-/// Absent options are empty texts, for gitlab-runner writes the file anew.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct DockerOptions {
-    platform: Option<String>,
-    user: Option<String>,
 }
 
 /// A login that GitLab gives the job. Those of the kind `registry` are for images.
@@ -277,48 +231,6 @@ mod tests {
         assert!(!format!("{response:?}").contains("s3cret"));
         assert_eq!(response.credentials[0].kind, "registry");
         assert_eq!(response.credentials[0].password.expose_secret(), "s3cret");
-    }
-
-    #[test]
-    fn an_image_is_read_with_all_that_the_job_says_of_it() {
-        let image: Image = serde_json::from_str(
-            r#"{"name":"postgres:$VERSION","alias":"db,database","entrypoint":[""],"command":["-c"],
-                "ports":[{"number":80}],"variables":[{"key":"A","value":"1"}],
-                "pull_policy":["always","if-not-present"],
-                "executor_opts":{"docker":{"platform":"arm64","user":"dave"},
-                                 "kubernetes":{"user":"1000"}}}"#,
-        )
-        .unwrap();
-        assert_eq!(image.alias.as_deref(), Some("db,database"));
-        assert_eq!(image.entrypoint, Some(vec![String::new()]));
-        assert_eq!(image.command, Some(vec!["-c".to_owned()]));
-        assert_eq!(image.variables.expanded("A").as_deref(), Some("1"));
-        let policies = image.pull_policies().unwrap();
-        assert_eq!(policies, [PullPolicy::Always, PullPolicy::IfNotPresent]);
-        assert_eq!((image.platform(), image.user()), (Some("arm64"), Some("dave")));
-    }
-
-    #[test]
-    fn what_an_image_does_not_say_is_absent() {
-        let absent = r#"{"name":"a"}"#;
-        let empty = r#"{"name":"a","entrypoint":null,"variables":null,"pull_policy":null,
-            "executor_opts":{"docker":{"platform":"","user":""},"kubernetes":{"user":""}}}"#;
-        for json in [absent, empty] {
-            let image: Image = serde_json::from_str(json).unwrap();
-            assert_eq!((image.platform(), image.user()), (None, None), "{json}");
-            assert_eq!((&image.entrypoint, &image.command), (&None, &None), "{json}");
-            assert_eq!(image.pull_policies().unwrap(), [], "{json}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_pull_policy_is_the_jobs_failure_when_the_image_is_used() {
-        let image: Image =
-            serde_json::from_str(r#"{"name":"alpine","pull_policy":["sometimes"]}"#).unwrap();
-        let failure = image.pull_policies().unwrap_err();
-        assert_eq!(failure.blame(), crate::Blame::Job);
-        let text = failure.render();
-        assert!(text.contains("image alpine: there is no pull policy \"sometimes\""), "{text}");
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl FromIterator<Variable> for Variables {
 }
 
 /// Go's `os.Expand` with gitlab-runner's treatment of special names.
-pub fn expand<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a str>) -> String {
+pub fn expand<T: AsRef<str>>(text: &str, lookup: impl Fn(&str) -> Option<T>) -> String {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -86,7 +86,9 @@ pub fn expand<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a str>) -> Strin
         let (reference, after) = Reference::parse(&rest[at + 1..]);
         match reference {
             Reference::Dollar => expanded.push('$'),
-            Reference::Name(name) => expanded.push_str(lookup(name).unwrap_or_default()),
+            Reference::Name(name) => {
+                expanded.push_str(lookup(name).as_ref().map_or("", AsRef::as_ref));
+            }
             Reference::Nothing => {}
         }
         rest = after;
