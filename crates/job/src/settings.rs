@@ -6,6 +6,7 @@
 //! the job's variables. Unknown keys are refused, and all mistakes are told at once.
 
 mod engine;
+mod lowering;
 mod mistakes;
 mod quantity;
 mod read;

@@ -1,11 +1,12 @@
-//! Amounts as Docker's users write them: `1.5` CPUs, `2g` of memory.
+//! Amounts as people write them: `1.5` CPUs, `2g` of memory, `1m 30s`.
 //!
-//! Suffixes are those of the docker CLI (<https://docs.docker.com/engine/containers/run/#user-memory-constraints>):
+//! Suffixes of bytes are those of the docker CLI (<https://docs.docker.com/engine/containers/run/#user-memory-constraints>):
 //! `b`, `k`, `m`, `g`, `t` in either case, each 1024 times the one before. No amount is zero, for
 //! to the engine's API a zero means "no limit".
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -22,6 +23,10 @@ pub struct Cpus(i64);
 /// A number of bytes, more than none. Displays as `2g`, with the largest suffix that leaves it whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(i64);
+
+/// A time such as `10s`, `1m 30s` or `14d`, longer than none. Displays so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Time(pub(super) Duration);
 
 /// A number of processes and threads, more than none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +50,12 @@ pub enum NotAnAmount {
     /// Not a number of bytes.
     #[error("must be a number of bytes such as \"512m\" or \"2g\"")]
     Bytes,
+    /// Too few bytes for a container's memory.
+    #[error("must be at least {}", Bytes::LEAST_MEMORY)]
+    TooLittleMemory,
+    /// Not a time, or longer than any that can be reckoned with.
+    #[error("must be a time such as \"10s\", \"5m\" or \"14d\"")]
+    Time,
     /// Not a number of processes.
     #[error("must be a whole number, at least 1")]
     Pids,
@@ -64,12 +75,24 @@ impl Cpus {
 impl Bytes {
     /// The least memory that the engine gives a container (`linuxMinMemory` in moby's
     /// `daemon/daemon_unix.go`).
-    pub const LEAST_MEMORY: Self = Self(6 << 20);
+    const LEAST_MEMORY: Self = Self(6 << 20);
+
+    /// Reads an amount of memory for a container.
+    pub(super) fn of_memory(text: &str) -> Result<Self, NotAnAmount> {
+        let bytes = text.parse()?;
+        if bytes < Self::LEAST_MEMORY { Err(NotAnAmount::TooLittleMemory) } else { Ok(bytes) }
+    }
 
     /// As many bytes, as the engine's API has it.
     pub fn count(self) -> i64 {
         self.0
     }
+}
+
+impl Time {
+    /// The longest time that can be asked for: long enough for any certificate, short enough to
+    /// reckon with.
+    const LONGEST: Duration = Duration::from_hours(24 * 3660);
 }
 
 impl Pids {
@@ -108,6 +131,17 @@ impl FromStr for Bytes {
             .and_then(|unit| scaled(number, unit))
             .map(Self)
             .ok_or(NotAnAmount::Bytes)
+    }
+}
+
+impl FromStr for Time {
+    type Err = NotAnAmount;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAmount> {
+        match humantime::parse_duration(text) {
+            Ok(time) if !time.is_zero() && time <= Self::LONGEST => Ok(Self(time)),
+            _ => Err(NotAnAmount::Time),
+        }
     }
 }
 
@@ -162,6 +196,12 @@ impl fmt::Display for Bytes {
         let whole = |power: &usize| self.0 % size(*power) == 0;
         let power = (0..UNITS.len()).rev().find(whole).unwrap_or_default();
         write!(f, "{}{}", self.0 / size(power), UNITS[power])
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", humantime::format_duration(self.0))
     }
 }
 

@@ -153,5 +153,7 @@ fn the_journal_can_be_asked_for_and_refused() {
 #[test]
 fn the_example_file_is_as_it_should_be() {
     let settings = parse(include_str!("../../../../settings.toml.example")).unwrap();
-    assert!(settings.profile("whoami").is_ok() && settings.profile("production").is_ok());
+    for profile in ["whoami", "production", "builds"] {
+        assert!(settings.profile(profile).is_ok(), "{profile}");
+    }
 }

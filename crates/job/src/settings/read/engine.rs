@@ -7,13 +7,13 @@ use std::str::FromStr;
 
 use toml_span::de_helpers::TableHelper;
 use toml_span::value::Value;
-use toml_span::{DeserError, Deserialize, Error, Spanned};
+use toml_span::{DeserError, Deserialize, Spanned};
 
 use super::container::{DeviceText, ExtraHost, Tmpfs, Ulimits, Volume};
-use super::values::{Parsed, choice, duration, mistake};
+use super::values::{Parsed, choice, duration, mistake, parsed};
 use crate::PullPolicy;
 use crate::settings::engine::socket;
-use crate::settings::{Bytes, Credentials, Engine, Limits, Security, Swap};
+use crate::settings::{Bytes, Credentials, Engine, Limits, NotAnAmount, Security, Swap};
 
 impl<'de> Deserialize<'de> for Engine {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
@@ -53,25 +53,25 @@ impl<'de> Deserialize<'de> for Engine {
 /// Where the engine is and who to be there. Credentials are presented only to an address of the
 /// profile's own, never to one that a job variable names.
 fn access(table: &mut TableHelper<'_>) -> (Option<String>, Option<Credentials>) {
+    let has_endpoint = table.contains("endpoint");
     let endpoint: Option<Spanned<String>> = table.optional_s("endpoint");
     let credentials: Option<Spanned<Credentials>> = table.optional_s("credentials");
-    if let Some(Spanned { value, span }) = &endpoint
-        && (value.starts_with("unix:") && !socket(value).is_some_and(Path::is_absolute))
-    {
-        table.errors.push(mistake(*span, "a socket is written \"unix:///path\""));
+    let at_socket = endpoint.as_ref().filter(|endpoint| endpoint.value.starts_with("unix:"));
+    let is_path = |path: &Path| path.is_absolute();
+    if let Some(at) = at_socket.filter(|at| !socket(&at.value).is_some_and(is_path)) {
+        table.errors.push(mistake(at.span, "a socket is written \"unix:///path\""));
     }
     if let Some(Spanned { span, .. }) = credentials {
-        match &endpoint {
-            None => table.errors.push(mistake(
+        if !has_endpoint {
+            table.errors.push(mistake(
                 span,
                 "credentials of an engine need `endpoint` beside them; without it the engine is \
                  the cluster's, and so are the credentials",
-            )),
-            Some(endpoint) if endpoint.value.starts_with("unix:") => table.errors.push(mistake(
-                span,
-                "an engine at a unix socket takes no credentials; remove them",
-            )),
-            Some(_) => {}
+            ));
+        }
+        if at_socket.is_some() {
+            let words = "an engine at a unix socket takes no credentials; remove them";
+            table.errors.push(mistake(span, words));
         }
     }
     (endpoint.map(|text| text.value), credentials.map(|given| given.value))
@@ -88,38 +88,43 @@ fn pull_policy(table: &mut TableHelper<'_>) -> Vec<PullPolicy> {
 }
 
 fn limits(table: &mut TableHelper<'_>) -> Limits {
-    let memory = parsed(table, "memory");
-    let swap = parsed(table, "memory_swap");
-    table.errors.extend(memory_mistakes(memory.as_ref(), swap.as_ref()));
+    let has_memory = table.contains("memory");
+    let memory = amount(table, "memory", Bytes::of_memory);
     Limits {
-        cpus: parsed(table, "cpus").map(|cpus| cpus.value),
-        memory: memory.map(|memory| memory.value),
-        memory_swap: swap.map(|swap| swap.value),
-        pids: parsed(table, "pids_limit").map(|pids| pids.value),
-        shm_size: parsed(table, "shm_size").map(|bytes| bytes.value),
+        cpus: amount(table, "cpus", str::parse),
+        memory,
+        memory_swap: memory_swap(table, has_memory, memory),
+        pids: amount(table, "pids_limit", str::parse),
+        shm_size: amount(table, "shm_size", str::parse),
         ulimits: table.optional("ulimits").map(|Ulimits(list)| list).unwrap_or_default(),
     }
 }
 
-/// What the engine would refuse at every job's first container.
-fn memory_mistakes(memory: Option<&Spanned<Bytes>>, swap: Option<&Spanned<Swap>>) -> Vec<Error> {
-    let mut errors = Vec::new();
-    if let Some(Spanned { span, .. }) = memory.filter(|memory| memory.value < Bytes::LEAST_MEMORY) {
-        errors.push(mistake(*span, format!("`memory` must be at least {}", Bytes::LEAST_MEMORY)));
+fn amount<T>(
+    table: &mut TableHelper<'_>,
+    key: &'static str,
+    parse: fn(&str) -> Result<T, NotAnAmount>,
+) -> Option<T> {
+    parsed(table, key, parse).map(|amount| amount.value)
+}
+
+/// Memory and swap space together; the engine refuses less than the memory alone.
+fn memory_swap(
+    table: &mut TableHelper<'_>,
+    has_memory: bool,
+    memory: Option<Bytes>,
+) -> Option<Swap> {
+    let Spanned { value: swap, span } = parsed(table, "memory_swap", str::parse)?;
+    if !has_memory {
+        table.errors.push(mistake(span, "`memory_swap` is of use with `memory` only"));
     }
-    match (memory, swap) {
-        (None, Some(swap)) => {
-            errors.push(mistake(swap.span, "`memory_swap` is of use with `memory` only"));
-        }
-        (Some(memory), Some(Spanned { value: Swap::Total(total), span }))
-            if *total < memory.value =>
-        {
-            let words = "`memory_swap` is memory and swap space together, so at least `memory`";
-            errors.push(mistake(*span, words));
-        }
-        _ => {}
+    if let (Some(memory), Swap::Total(total)) = (memory, swap)
+        && total < memory
+    {
+        let words = "`memory_swap` is memory and swap space together, so at least `memory`";
+        table.errors.push(mistake(span, words));
     }
-    errors
+    Some(swap)
 }
 
 fn security(table: &mut TableHelper<'_>) -> Security {
@@ -137,15 +142,6 @@ fn security(table: &mut TableHelper<'_>) -> Security {
         read_only: table.optional("read_only").unwrap_or(defaults.read_only),
         runtime: table.optional("runtime"),
     }
-}
-
-/// A text or number that parses itself.
-fn parsed<T>(table: &mut TableHelper<'_>, key: &'static str) -> Option<Spanned<T>>
-where
-    T: FromStr<Err: Display>,
-{
-    let Spanned { value: Parsed(value), span } = table.optional_s(key)?;
-    Some(Spanned { value, span })
 }
 
 /// A list of texts of which each parses itself.

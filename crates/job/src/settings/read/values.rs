@@ -5,24 +5,45 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use toml_span::de_helpers::TableHelper;
+use toml_span::de_helpers::{TableHelper, expected};
 use toml_span::value::{Value, ValueInner};
-use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span};
+use toml_span::{DeserError, Deserialize, Error, ErrorKind, Span, Spanned};
 
-/// What parses itself from a text. A bare number counts as a text too, for `cpus = 2` and
-/// `cpus = "2"` leave no doubt.
+use crate::settings::quantity::Time;
+
+/// A text, or a number as the text that it is: `cpus = 2` and `cpus = "2"` leave no doubt.
+struct Written(String);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
+        match value.take() {
+            ValueInner::String(text) => Ok(Self(text.into_owned())),
+            ValueInner::Integer(number) => Ok(Self(number.to_string())),
+            ValueInner::Float(number) => Ok(Self(number.to_string())),
+            other => Err(expected("a text in quotes", other, value.span).into()),
+        }
+    }
+}
+
+/// What `parse` makes of a text or number; its error follows the key's name.
+pub(super) fn parsed<T, E: Display>(
+    table: &mut TableHelper<'_>,
+    key: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<Spanned<T>> {
+    let Spanned { value: Written(text), span } = table.optional_s(key)?;
+    let value = parse(&text)
+        .map_err(|error| table.errors.push(mistake(span, format!("`{key}` {error}"))))
+        .ok()?;
+    Some(Spanned { value, span })
+}
+
+/// One of a list, which parses itself; its error follows the text.
 pub(super) struct Parsed<T>(pub(super) T);
 
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
     fn deserialize(value: &mut Value<'de>) -> Result<Self, DeserError> {
-        let text = match value.take() {
-            ValueInner::Integer(number) => number.to_string(),
-            ValueInner::Float(number) => number.to_string(),
-            other => {
-                value.set(other);
-                value.take_string(Some("a text in quotes"))?.into_owned()
-            }
-        };
+        let Written(text) = Written::deserialize(value)?;
         text.parse()
             .map(Self)
             .map_err(|error: T::Err| mistake(value.span, format!("{text:?}: {error}")).into())
@@ -56,25 +77,13 @@ pub(super) fn choice<T>(
     Err(Error::from((kind, value.span)).into())
 }
 
-/// The longest time that can be asked for: long enough for any certificate, short enough to reckon
-/// with.
-const LONGEST: Duration = Duration::from_hours(24 * 3660);
-
 /// A time such as `10s`, `1m 30s` or `14d`, longer than none.
 pub(super) fn duration(
     table: &mut TableHelper<'_>,
     key: &'static str,
     default: Duration,
 ) -> Duration {
-    let Some(text) = table.optional_s::<String>(key) else { return default };
-    match humantime::parse_duration(&text.value) {
-        Ok(duration) if !duration.is_zero() && duration <= LONGEST => duration,
-        _ => {
-            let words = format!("`{key}` must be a time such as \"10s\", \"5m\" or \"14d\"");
-            table.errors.push(mistake(text.span, words));
-            default
-        }
-    }
+    parsed(table, key, str::parse).map_or(default, |Spanned { value: Time(time), .. }| time)
 }
 
 pub(super) fn mistake(span: Span, text: impl Into<std::borrow::Cow<'static, str>>) -> Error {

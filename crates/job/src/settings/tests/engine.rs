@@ -150,15 +150,15 @@ fn each_mistake_in_the_engine_is_told_in_its_own_words() {
         ("pull_policy = []", "`pull_policy` must name at least one policy"),
         ("pull_policy = \"Always\"", "\"Always\" is not one of \"always\", \"if-not-present\""),
         ("allowed_pull_policies = [\"maybe\"]", "\"maybe\" is not one of"),
-        ("cpus = 0", "\"0\": must be a number of CPUs"),
-        ("cpus = nan", "\"NaN\": must be a number of CPUs"),
+        ("cpus = 0", "`cpus` must be a number of CPUs"),
+        ("cpus = nan", "`cpus` must be a number of CPUs"),
         ("cpus = true", "expected a text in quotes, found boolean"),
-        ("memory = \"2x\"", "\"2x\": must be a number of bytes"),
+        ("memory = \"2x\"", "`memory` must be a number of bytes"),
         ("memory = \"5m\"", "`memory` must be at least 6m"),
         ("memory_swap = \"2g\"", "`memory_swap` is of use with `memory` only"),
-        ("pids_limit = 0", "\"0\": must be a whole number, at least 1"),
-        ("pids_limit = -1", "\"-1\": must be a whole number"),
-        ("shm_size = \"-1\"", "must be a number of bytes"),
+        ("pids_limit = 0", "`pids_limit` must be a whole number, at least 1"),
+        ("pids_limit = -1", "`pids_limit` must be a whole number"),
+        ("shm_size = \"-1\"", "`shm_size` must be a number of bytes"),
         ("ulimits = { nofiles = 1 }", "unknown key `nofiles`; did you mean `nofile`?"),
         ("ulimits = { nofile = \"2:1\" }", "soft not above hard"),
         ("ulimits = { nofile = \"-1:1\" }", "soft not above hard"),
@@ -187,6 +187,16 @@ fn each_mistake_in_the_engine_is_told_in_its_own_words() {
 fn memory_and_swap_together_are_no_less_than_memory() {
     let text = mistake("memory_swap = \"1g\"\nmemory = \"2g\"");
     assert!(text.contains("line 4: `memory_swap` is memory and swap space together"), "{text}");
+}
+
+#[test]
+fn a_wrong_key_makes_no_mistake_of_those_that_need_it() {
+    for line in
+        ["memory = \"x\"\nmemory_swap = \"1g\"", "endpoint = 7\ncredentials.directory = \"/c\""]
+    {
+        let text = mistake(line);
+        assert!(text.contains("have a mistake:\n  line 4:"), "{line}: {text}");
+    }
 }
 
 #[test]
