@@ -96,23 +96,23 @@ impl Transport {
         B: BodyExt<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let request = self.address(request);
+        let request = self.addressed(request);
         self.client
             .request(request)
             .await
             .map_err(|error| TransportError::new(Arc::clone(&self.target), error))
     }
 
-    /// What it leads to, as in `the cluster at tcp://manager:2376`.
-    pub fn peer(&self) -> &dyn Display {
-        &*self.target
+    /// The address that it leads to, as `tcp://manager:2376`.
+    pub fn address(&self) -> &dyn Display {
+        self.target.address()
     }
 
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
-    fn address<B>(&self, request: Request<B>) -> Request<Body>
+    fn addressed<B>(&self, request: Request<B>) -> Request<Body>
     where
         B: BodyExt<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,

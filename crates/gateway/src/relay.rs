@@ -160,7 +160,7 @@ impl Relay {
 
     /// Why a path of the job's can't be mounted, and what can be done instead.
     fn whose_file(&self, path: &str, asked: Operation) -> String {
-        let endpoint = self.shared.transport.endpoint();
+        let endpoint = self.shared.transport.address();
         if asked == Operation::CONTAINER_CREATE {
             format!(
                 "{path} is in this job's own file system, but the engine at {endpoint} would look \
@@ -193,8 +193,8 @@ impl Relay {
             }
             Failed::Answer(error) => {
                 let message = format!(
-                    "{} broke off in the middle of its answer: {error}",
-                    self.shared.transport.peer()
+                    "the cluster at {} broke off in the middle of its answer: {error}",
+                    self.shared.transport.address()
                 );
                 tracing::warn!("{message}");
                 self.say(entry, StatusCode::BAD_GATEWAY, &message)

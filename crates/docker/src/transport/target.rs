@@ -31,8 +31,15 @@ impl Target {
         }
     }
 
-    /// What to call it without its address.
-    pub(crate) fn noun(&self) -> &'static str {
+    pub(crate) fn address(&self) -> &dyn fmt::Display {
+        match self {
+            Self::Remote(remote) => &remote.endpoint,
+            Self::Local(socket) => socket,
+        }
+    }
+
+    /// What to call what is there.
+    fn noun(&self) -> &'static str {
         match self {
             Self::Remote(remote) => remote.endpoint.role().noun(),
             Self::Local(_) => Role::Engine.noun(),
@@ -50,9 +57,6 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Remote(remote) => write!(f, "the {} at {}", self.noun(), remote.endpoint),
-            Self::Local(socket) => write!(f, "the {} at {socket}", self.noun()),
-        }
+        write!(f, "the {} at {}", self.noun(), self.address())
     }
 }

@@ -5,7 +5,7 @@ use crate::stage::Stage;
 #[tokio::test]
 async fn a_cluster_that_is_gone_is_named_with_a_remedy() {
     let Stage { cluster, gateway } = Stage::set().await;
-    let address = cluster.transport.peer().to_string();
+    let address = cluster.transport.address().to_string();
     cluster.stop();
     let (job, end) = tokio::io::duplex(1024);
     let mut job = crate::job::Wire::new(job);

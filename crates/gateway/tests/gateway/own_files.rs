@@ -26,7 +26,7 @@ async fn a_container_that_would_mount_the_jobs_own_is_refused_in_words_for_peopl
         let head = job.head().await;
         assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
         assert!(head.contains("Content-Type: application/json\r\n"), "{head}");
-        let endpoint = stage.cluster.transport.endpoint();
+        let endpoint = stage.cluster.transport.address();
         job.hears(&format!(
             "{{\"message\":\"/builds/group/project is in this job's own file system, but the \
              engine at {endpoint} would look for it in its own: copy files with \
