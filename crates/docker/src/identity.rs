@@ -6,7 +6,7 @@
 //! else, holds the key in memory and offers HTTP/1.1 only.
 
 mod certificate;
-mod key;
+pub(crate) mod key;
 #[cfg(test)]
 mod tests;
 

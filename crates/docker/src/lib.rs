@@ -18,7 +18,7 @@ pub mod endpoint;
 pub mod engine;
 pub mod identity;
 pub mod images;
-#[cfg(test)]
+pub mod local_tls;
 mod mint;
 pub mod pem;
 pub mod transport;
@@ -29,4 +29,5 @@ pub use credentials::{Credentials, Origin, Part};
 pub use endpoint::Endpoint;
 pub use engine::{Engine, EngineFacts, Limits};
 pub use identity::Identity;
+pub use local_tls::LocalTls;
 pub use transport::{Transport, TransportError};

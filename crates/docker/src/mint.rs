@@ -1,134 +1,99 @@
-//! Certificates for the tests of this crate.
+//! Certificates that are made here, by an authority whose key nobody else has.
+//!
+//! Everything is ECDSA on P-256, which every TLS client of today knows, and carries the extensions
+//! that strict ones insist on (<https://www.rfc-editor.org/rfc/rfc5280#section-4.2>).
 
-use std::time::{Duration, SystemTime};
+#[cfg(test)]
+mod samples;
 
-use job::Secret;
+use std::ops::Range;
+use std::time::SystemTime;
+
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair,
+    BasicConstraints, CertificateParams, DnType, Error, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
-use crate::identity::Identity;
-use crate::{Credentials, Endpoint};
-use job::settings::VariableNames;
-
-pub(crate) const DAY: Duration = Duration::from_hours(24);
+#[cfg(test)]
+pub(crate) use self::samples::{DAY, Pair, credentials, endpoint, identity};
+use crate::pem::PrivateKey;
 
 /// A CA that issues what it is told to.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority {
+    params: CertificateParams,
+    certificate: CertificateDer<'static>,
+    key: Zeroizing<KeyPair>,
+}
 
 /// A certificate and its key.
-pub(crate) struct Pair {
+#[derive(Clone, Debug)]
+pub(crate) struct Issued {
     pub(crate) certificate: CertificateDer<'static>,
-    pub(crate) certificate_text: String,
-    pub(crate) key_text: Secret,
-    key: Vec<u8>,
+    pub(crate) key: PrivateKey,
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
-        Self::with(name, |_| {})
+    /// A CA with a new key.
+    pub(crate) fn establish(params: CertificateParams) -> Result<Self, Error> {
+        let key = Zeroizing::new(KeyPair::generate()?);
+        let certificate = params.self_signed(&*key)?.into();
+        Ok(Self { params, certificate, key })
     }
 
-    pub(crate) fn with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let mut params = params(name, &[]);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        change(&mut params);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    /// A certificate for a new key.
+    pub(crate) fn issue(&self, params: &CertificateParams) -> Result<Issued, Error> {
+        let key = Zeroizing::new(KeyPair::generate()?);
+        let issuer = Issuer::from_params(&self.params, &*self.key);
+        let certificate = params.signed_by(&*key, &issuer)?.into();
+        Ok(Issued { certificate, key: private(&key) })
     }
 
-    pub(crate) fn text(&self) -> String {
-        self.0.pem()
-    }
-
+    /// The CA's own certificate.
     pub(crate) fn certificate(&self) -> CertificateDer<'static> {
-        self.0.der().clone()
-    }
-
-    /// The CA's own certificate and key, for those who use it as a leaf.
-    pub(crate) fn pair(&self) -> Pair {
-        Pair::new(self.certificate(), self.text(), self.0.key())
-    }
-
-    pub(crate) fn client(&self) -> Pair {
-        self.client_with(|_| {})
-    }
-
-    pub(crate) fn client_with(&self, change: impl FnOnce(&mut CertificateParams)) -> Pair {
-        self.issue(params("client", &[]), ExtendedKeyUsagePurpose::ClientAuth, change)
-    }
-
-    pub(crate) fn server(&self, names: &[&str]) -> Pair {
-        self.server_with(names, |_| {})
-    }
-
-    pub(crate) fn server_with(
-        &self,
-        names: &[&str],
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Pair {
-        self.issue(params("server", names), ExtendedKeyUsagePurpose::ServerAuth, change)
-    }
-
-    fn issue(
-        &self,
-        mut params: CertificateParams,
-        purpose: ExtendedKeyUsagePurpose,
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Pair {
-        params.extended_key_usages = vec![purpose];
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Pair::new(certificate.der().clone(), certificate.pem(), &key)
+        self.certificate.clone()
     }
 }
 
-impl Pair {
-    fn new(certificate: CertificateDer<'static>, certificate_text: String, key: &KeyPair) -> Self {
-        Self {
-            certificate,
-            certificate_text,
-            key_text: Secret::from(key.serialize_pem()),
-            key: key.serialize_der(),
-        }
-    }
-
-    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.key.clone()).into()
-    }
-}
-
-fn params(name: &str, names: &[&str]) -> CertificateParams {
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let mut params = CertificateParams::new(names).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    let now = SystemTime::now();
-    params.not_before = (now - DAY).into();
-    params.not_after = (now + 365 * DAY).into();
+/// What to ask of a CA's certificate.
+pub(crate) fn of_authority(name: &str, validity: Range<SystemTime>) -> CertificateParams {
+    let mut params = params(name, validity);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
 }
 
-/// Credentials as a job's variables bring them.
-pub(crate) fn credentials(ca: &Authority, client: &Pair) -> Credentials {
-    use job::ExposeSecret;
-    let (ca, certificate) = (ca.text(), client.certificate_text.clone());
-    Credentials::from_variables(&VariableNames::default(), |name| match name {
-        "DOCKER_MACHINE_CA" => Some(ca.as_str()),
-        "DOCKER_MACHINE_CLIENT_CERT" => Some(certificate.as_str()),
-        "DOCKER_MACHINE_CLIENT_KEY" => Some(client.key_text.expose_secret()),
-        _ => None,
-    })
-    .unwrap()
+/// What to ask of a client's certificate.
+pub(crate) fn of_client(name: &str, validity: Range<SystemTime>) -> CertificateParams {
+    let mut params = params(name, validity);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
 }
 
-pub(crate) fn identity(ca: &Authority, client: &Pair) -> Identity {
-    Identity::check(&credentials(ca, client), SystemTime::now(), 14 * DAY).unwrap().identity
+/// What to ask of the certificate of a server with these host names and addresses.
+pub(crate) fn of_server(
+    name: &str,
+    hosts: Vec<String>,
+    validity: Range<SystemTime>,
+) -> Result<CertificateParams, Error> {
+    let mut params = params(name, validity);
+    params.subject_alt_names = CertificateParams::new(hosts)?.subject_alt_names;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    Ok(params)
 }
 
-/// The endpoint as the article's variable brings it.
-pub(crate) fn endpoint(address: &str) -> Endpoint {
-    let source = crate::endpoint::Source::Variable("DOCKER_SWARM_MASTER".into());
-    Endpoint::parse(address, source).unwrap()
+fn params(name: &str, validity: Range<SystemTime>) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = validity.start.into();
+    params.not_after = validity.end.into();
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn private(key: &KeyPair) -> PrivateKey {
+    PrivateKey::from_pkcs8(key.serialized_der())
 }

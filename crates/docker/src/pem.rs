@@ -88,6 +88,11 @@ impl PrivateKey {
         Ok(Self { form, der: block.der()? })
     }
 
+    /// The key that stands in DER of PKCS#8. The copy given is not wiped.
+    pub(crate) fn from_pkcs8(der: &[u8]) -> Self {
+        Self { form: KeyForm::Pkcs8, der: Zeroizing::new(der.to_vec()) }
+    }
+
     /// The key as rustls takes it. The copy is not wiped.
     pub fn to_der(&self) -> PrivateKeyDer<'static> {
         let der = self.der.to_vec();

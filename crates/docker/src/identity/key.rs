@@ -12,7 +12,7 @@ use super::certificate::Certificate;
 use crate::pem::PrivateKey;
 
 /// The key, unless its kind or size is unsupported.
-pub(super) fn load(key: &PrivateKey) -> Option<Arc<dyn SigningKey>> {
+pub(crate) fn load(key: &PrivateKey) -> Option<Arc<dyn SigningKey>> {
     let mut der = key.to_der();
     let signing = any_supported_type(&der).ok();
     der.zeroize();
