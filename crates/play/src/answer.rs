@@ -108,7 +108,7 @@ fn git_info(git: &Git) -> Value {
         "sha": git.sha,
         "before_sha": git.before_sha,
         "refspecs": ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"],
-        "depth": 0,
+        "depth": git.depth,
         "protected": git.protected,
     })
 }

@@ -126,9 +126,9 @@ impl<'p, 'a> Attempt<'p, 'a> {
         let builds_dir = self.config.builds_dir.as_ref().or(runner.builds_dir.as_ref());
         let builds_dir = builds_dir.ok_or_else(|| missing("builds_dir"))?;
         let cache_dir = self.config.cache_dir.as_ref().or(runner.cache_dir.as_ref());
-        cache_dir.ok_or_else(|| missing("cache_dir"))?;
+        let cache_dir = cache_dir.ok_or_else(|| missing("cache_dir"))?;
         let is_shared = self.config.builds_dir_is_shared.unwrap_or_default();
-        self.place = Place::new(runner, job, builds_dir, is_shared);
+        self.place = Place::new(runner, job, (builds_dir, cache_dir), is_shared);
         let variables = environment::all(runner, job, &self.place);
         self.player.log.mask(variables.masked());
         self.variables = Mutex::new(variables);

@@ -12,21 +12,29 @@ use crate::{Job, Protocol, Runner, Variable, Variables};
 pub(crate) struct Place {
     pub(crate) builds_dir: String,
     pub(crate) project_dir: String,
+    /// Where the project's caches are kept.
+    pub(crate) caches: String,
 }
 
 impl Place {
     /// Below `builds_dir` as gitlab-runner lays it out: shared directories are kept apart by
     /// runner and concurrency.
-    pub(crate) fn new(runner: &Runner, job: &Job, builds_dir: &Path, is_shared: bool) -> Self {
+    pub(crate) fn new(
+        runner: &Runner,
+        job: &Job,
+        (builds_dir, cache_dir): (&Path, &Path),
+        is_shared: bool,
+    ) -> Self {
         let builds_dir = builds_dir.display().to_string();
         let path = &job.project.full_path;
+        let caches = cache_dir.join(path).display().to_string();
         let project_dir = if is_shared {
             let (token, concurrent) = (runner.short_token(), runner.concurrent_project_id);
             format!("{builds_dir}/{token}/{concurrent}/{path}")
         } else {
             format!("{builds_dir}/{path}")
         };
-        Self { builds_dir, project_dir }
+        Self { builds_dir, project_dir, caches }
     }
 
     /// Where file-type variables are written.
@@ -140,16 +148,16 @@ fn predefined(runner_id: u64, runner_name: &str, job: &Job) -> Vec<Variable> {
 }
 
 /// A GitLab instance.
-struct Server<'a> {
+pub(crate) struct Server<'a> {
     protocol: &'a str,
     host: &'a str,
     port: &'a str,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl<'a> Server<'a> {
     /// The one that a repository's URL belongs to.
-    fn of(repository: &'a str) -> Self {
+    pub(crate) fn of(repository: &'a str) -> Self {
         let (protocol, rest) = repository.split_once("://").unwrap_or(("https", repository));
         let authority = rest.split('/').next().unwrap_or_default();
         let address = authority.rsplit('@').next().unwrap_or_default();

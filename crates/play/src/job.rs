@@ -79,6 +79,8 @@ pub struct Git {
     pub sha: String,
     /// Its predecessor on the branch.
     pub before_sha: String,
+    /// How many commits back a clone goes; all the way with 0.
+    pub depth: u32,
     /// Where the project is in GitLab, with credentials in real life. `CI_SERVER_URL` is what it
     /// begins with; what is really cloned, [`Sources`] says.
     pub repo_url: String,
@@ -316,6 +318,7 @@ impl Default for Git {
             protected: true,
             sha: String::new(),
             before_sha: "0".repeat(40),
+            depth: 0,
             repo_url: "https://gitlab.example.com/group/app.git".to_owned(),
         }
     }

@@ -11,8 +11,8 @@
 //! does was read from gitlab-runner 19.4.0 and 14.7.0, chiefly
 //! <https://gitlab.com/gitlab-org/gitlab-runner/-/blob/v18.0.0/executors/custom/custom.go>,
 //! `common/build.go` and `shells/`. Not played, because no driver should depend on it: feature
-//! flags as variables, real caches and artifacts, submodules, native steps, and the masking of
-//! token prefixes and URLs that no variable holds.
+//! flags as variables, caches on a server, submodules, native steps, and the masking of token
+//! prefixes and URLs that no variable holds.
 //!
 //! ```no_run
 //! use play::{Cancel, Event, Exec, Job, Runner};

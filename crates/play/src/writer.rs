@@ -3,6 +3,8 @@
 //! The commands are one quoted word that the script evaluates; `shells/bash.go` of 19.4.0 and
 //! 14.7.0 are the models.
 
+mod files;
+
 use crate::escape::Escape;
 use crate::{Protocol, Shell, Variable, Variables};
 
@@ -61,8 +63,40 @@ impl Writer {
         inside: impl FnOnce(&mut Self),
         otherwise: Option<&dyn Fn(&mut Self)>,
     ) {
+        let condition = format!("{} >/dev/null 2>&1", self.words(words));
+        self.branch(&condition, inside, otherwise);
+    }
+
+    /// The same, and the job log has what the condition says.
+    pub(crate) fn when_aloud(
+        &mut self,
+        words: &[&str],
+        inside: impl FnOnce(&mut Self),
+        otherwise: &dyn Fn(&mut Self),
+    ) {
         let condition = self.words(words);
-        self.line(&format!("if {condition} >/dev/null 2>&1 ; then"));
+        self.branch(&condition, inside, Some(otherwise));
+    }
+
+    /// `if [ test "path" ]; then inside; [else otherwise;] fi`.
+    pub(crate) fn when_there(
+        &mut self,
+        test: &str,
+        path: &str,
+        inside: impl FnOnce(&mut Self),
+        otherwise: Option<&dyn Fn(&mut Self)>,
+    ) {
+        let condition = format!("[ {test} {} ]", double_quoted(path));
+        self.branch(&condition, inside, otherwise);
+    }
+
+    fn branch(
+        &mut self,
+        condition: &str,
+        inside: impl FnOnce(&mut Self),
+        otherwise: Option<&dyn Fn(&mut Self)>,
+    ) {
+        self.line(&format!("if {condition} ; then"));
         self.indented(inside);
         if let Some(otherwise) = otherwise {
             self.line("else");
@@ -90,20 +124,6 @@ impl Writer {
             None => self.notice(&format!("$ {command}")),
         }
         self.line(command);
-    }
-
-    pub(crate) fn remove_file(&mut self, path: &str) {
-        self.line(&format!("rm -f {}", double_quoted(path)));
-    }
-
-    pub(crate) fn remove_dir(&mut self, path: &str) {
-        let path = double_quoted(path);
-        if self.protocol.is_modern() {
-            self.line(&format!("if [ -d {path} ]; then"));
-            self.indented(|writer| writer.line(&format!("chmod -R u+rwX {path}")));
-            self.line("fi");
-        }
-        self.line(&format!("rm -r -f {path}"));
     }
 
     /// Exports a variable; of a file-type one, writes the file and exports its path.
@@ -151,12 +171,6 @@ impl Writer {
         }
     }
 
-    /// A file that outlives the stage; relative to the working directory where `builds_dir` is.
-    pub(crate) fn temp_file(&self, name: &str) -> String {
-        let path = format!("{}/{name}", self.temp_dir);
-        if path.starts_with('/') { path } else { format!("$PWD/{path}") }
-    }
-
     /// The whole script.
     pub(crate) fn finish(self) -> String {
         let shell = self.shell.name();
@@ -188,11 +202,6 @@ impl Writer {
         self.indent += 1;
         inside(self);
         self.indent -= 1;
-    }
-
-    fn make_temp_dir(&mut self) {
-        let dir = double_quoted(&self.temp_dir);
-        self.line(&format!("mkdir -p {dir}"));
     }
 }
 

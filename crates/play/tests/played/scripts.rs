@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use play::{Cancel, Job, Outcome, Protocol, Shell, Sources, Variable};
+use play::{Cancel, Dependency, Job, Outcome, Protocol, Shell, Sources, Variable};
 
 use crate::world::World;
 
@@ -161,4 +161,67 @@ async fn a_repository_is_fetched_and_checked_out_and_the_stage_can_be_repeated()
         assert!(outcome.is_success(), "{log}");
         assert!(log.contains("\n1") && log.contains("first\n"), "{log}");
     }
+}
+
+/// A `gitlab-runner` that notes what it was called with and, for the archive of a cache, with which
+/// variables.
+const NOTING: &str = r#"[ "$1" = --version ] && exit
+echo "$*" >>"$WORLD/asked"
+[ "$1" = cache-archiver ] && [ $# -gt 8 ] && cat "${@: -1}" >>"$WORLD/asked"
+exit 0"#;
+
+async fn asked_of_the_runner(protocol: Protocol) -> String {
+    let world = World::new();
+    world.driver("gitlab-runner", NOTING);
+    world.driver("run", r#"PATH="$WORLD:$PATH" bash "$1""#);
+    let mut runner = world.runner();
+    runner.protocol = protocol;
+    let job = Job::new("build")
+        .script(["true"])
+        .cache("$CI_COMMIT_REF_SLUG", "warm/")
+        .artifact("out/")
+        .dependency(Dependency {
+            id: 7,
+            name: "earlier".into(),
+            file_name: "a.zip".into(),
+            size: 1,
+        });
+    let outcome = runner.play(&job, &Cancel::default(), |_| {}).await;
+    assert!(outcome.is_success(), "{}", outcome.log_text());
+    let log = outcome.log_text();
+    for told in ["Successfully extracted cache", "Created cache", "Uploading artifacts..."] {
+        assert!(log.contains(told), "{told} is not in {log}");
+    }
+    world.read("asked").replace(&world.path("").display().to_string(), "/")
+}
+
+#[tokio::test]
+async fn caches_and_artifacts_are_moved_by_the_runner_that_the_script_finds() {
+    let server = "--url https://gitlab.example.com --token played-job-token";
+    assert_eq!(
+        asked_of_the_runner(Protocol::V14_7).await,
+        format!(
+            "cache-extractor --file ../../../cache/group/app/main/cache.zip --timeout 10\n\
+             artifacts-downloader {server} --id 7\n\
+             cache-archiver --file ../../../cache/group/app/main/cache.zip --timeout 10 \
+             --path warm/\n\
+             artifacts-uploader {server} --id 4242 --path out/ \
+             --artifact-format zip --artifact-type archive\n"
+        )
+    );
+    let hashed = "0d6e4079e36703ebd37c00722f5891d28b0e2811dc114b129215123adcce3605";
+    assert_eq!(
+        asked_of_the_runner(Protocol::V19).await,
+        format!(
+            "cache-extractor --file ../../../cache/group/app/main/cache.zip --timeout 10\n\
+             artifacts-downloader {server} --id 7\n\
+             cache-archiver --file ../../../cache/group/app/main/cache.zip \
+             --alternate-file ../../../cache/group/app/{hashed}/cache.zip --timeout 10 \
+             --path warm/ --env-file /builds/group/app.tmp/gitlab_runner_cache_env\n\
+             CACHE_METADATA=\"{{\\\"cachekey\\\":\\\"main\\\"}}\"\n\
+             artifacts-uploader {server} --id 4242 \
+             --timeout 1h0m0s --response-header-timeout 10m0s --path out/ \
+             --artifact-format zip --artifact-type archive\n"
+        )
+    );
 }
