@@ -1,10 +1,13 @@
-//! GitLab's side of a real gitlab-runner, played in this process on loopback.
+//! GitLab's side of a gitlab-runner, played in this process.
 //!
 //! Owns the part of GitLab's runner API that `gitlab-runner run` and its artifact helpers call,
 //! as the caller sees it
 //! (<https://gitlab.com/gitlab-org/gitlab-runner/-/blob/v18.0.0/network/gitlab.go>): handing out
 //! jobs, taking their log, their artifacts and their end, and telling of a cancel. A job is
 //! described as for a played runner, by a [`play::Job`]; its [`JobHandle`] says how it went.
+//!
+//! A real runner asks for its jobs. A played one takes what [`JobHandle::spec`] says, and its scripts
+//! still upload artifacts here and download them.
 //!
 //! It refuses to be a GitLab: there is one runner, there are no pipelines, and nothing is checked
 //! that gitlab-runner doesn't depend on. What it answers is the same for 14.7 and 19.x, because
@@ -33,21 +36,17 @@ mod handle;
 mod progress;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use job::{Failure, Result};
-use tokio::net::{TcpListener, TcpStream};
+use job::Result;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use handle::{Finished, JobHandle};
 pub use progress::{Artifact, State};
 
+use crate::web;
 use progress::Progress;
 
 /// A GitLab with one runner. It serves until dropped.
@@ -58,7 +57,7 @@ pub struct Coordinator {
 
 /// What every connection shares: the runner's token and the jobs.
 struct Desk {
-    port: u16,
+    address: SocketAddr,
     token: String,
     jobs: Mutex<BTreeMap<u64, Arc<Job>>>,
     queue: mpsc::UnboundedSender<Arc<Job>>,
@@ -79,10 +78,23 @@ impl Coordinator {
     ///
     /// There is no free port.
     pub async fn start() -> Result<Self> {
-        let cannot = |error| Failure::system("cannot listen on loopback").caused_by(error);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(cannot)?;
-        let desk = Arc::new(Desk::new(listener.local_addr().map_err(cannot)?.port()));
-        let server = tokio::spawn(serve(listener, Arc::clone(&desk)));
+        Self::start_at(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// Starts to serve on a free port of one of this machine's addresses, such as the one that
+    /// containers reach it at ([`SwarmHandle::runner_address`]).
+    ///
+    /// [`SwarmHandle::runner_address`]: crate::nodes::SwarmHandle::runner_address
+    ///
+    /// # Errors
+    ///
+    /// This machine doesn't have the address, or there is no free port.
+    pub async fn start_at(address: Ipv4Addr) -> Result<Self> {
+        let (listener, address) = web::listen(address).await?;
+        let desk = Arc::new(Desk::new(address));
+        let shared = Arc::clone(&desk);
+        let answer = move |request| api::answer(Arc::clone(&shared), request);
+        let server = tokio::spawn(web::serve(listener, answer));
         Ok(Self { desk, _server: AbortOnDropHandle::new(server) })
     }
 
@@ -107,22 +119,27 @@ impl Coordinator {
 }
 
 impl Desk {
-    fn new(port: u16) -> Self {
+    fn new(address: SocketAddr) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         // gitlab-runner names directories by the first eight characters.
-        let token = format!("{port:05}-played-runner");
+        let token = format!("{:05}-played-runner", address.port());
         let waiting = tokio::sync::Mutex::new(waiting);
-        Self { port, token, jobs: Mutex::default(), queue, waiting }
+        Self { address, token, jobs: Mutex::default(), queue, waiting }
     }
 
     fn url(&self) -> String {
-        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
+        format!("http://{}", self.address)
+    }
+
+    /// The runner's number.
+    fn runner_id(&self) -> u64 {
+        self.address.port().into()
     }
 
     fn submit(&self, spec: &play::Job) -> Arc<Job> {
         let mut jobs = self.jobs();
         // Unique among the coordinators alive on this machine, as ids are on one GitLab.
-        let id = u64::from(self.port) * 1000 + jobs.len() as u64;
+        let id = self.runner_id() * 1000 + jobs.len() as u64;
         let spec = self.adopt(spec, id);
         let job = Arc::new(Job { spec, progress: watch::Sender::default() });
         jobs.insert(id, Arc::clone(&job));
@@ -148,32 +165,5 @@ impl Desk {
                 return Some(job);
             }
         }
-    }
-}
-
-/// Serves until dropped; connections end with it.
-async fn serve(listener: TcpListener, desk: Arc<Desk>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve_connection(stream, Arc::clone(&desk)));
-                }
-                Err(error) => tracing::warn!(%error, "cannot accept a connection"),
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn serve_connection(stream: TcpStream, desk: Arc<Desk>) {
-    let service = service_fn(|request| {
-        let desk = Arc::clone(&desk);
-        async move { Ok::<_, std::convert::Infallible>(api::answer(&desk, request).await) }
-    });
-    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
-    {
-        tracing::debug!(%error, "a connection of the runner broke");
     }
 }

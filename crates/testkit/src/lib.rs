@@ -10,6 +10,7 @@
 //! already runs on the machine.
 
 pub mod coordinator;
+pub mod git;
 pub mod images;
 pub mod nodes;
 pub mod pki;
@@ -17,3 +18,4 @@ mod program;
 pub mod proxy;
 pub mod search;
 pub mod wait;
+mod web;

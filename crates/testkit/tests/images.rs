@@ -5,8 +5,11 @@
 use std::time::{Duration, Instant};
 
 use job::Result;
+use play::Job;
+use testkit::coordinator::{Coordinator, JobHandle};
+use testkit::git;
 use testkit::images::{self, FOREIGN, FROM_ENTRYPOINT, SERVICE_PORT};
-use testkit::nodes::{Node, Swarm, SwarmOptions, docker_over_tls};
+use testkit::nodes::{Node, Swarm, SwarmHandle, SwarmOptions, docker_over_tls};
 use testkit::proxy::Proxy;
 use testkit::wait::{Seen, until};
 use tokio::process::Command;
@@ -25,8 +28,9 @@ async fn every_image_of_a_job_does_what_its_name_says() {
         names_of_a_network(node),
         services(node),
         a_slow_service(node),
-        git_over_http(node),
+        git_over_http(&swarm),
         the_runner_of_the_helper(node),
+        artifacts_at_the_played_gitlab(&swarm),
     );
     through_a_proxy(&swarm).await;
     swarm.stop().await.unwrap();
@@ -102,23 +106,46 @@ async fn a_slow_service(node: &Node) {
     assert!(begun.elapsed() >= Duration::from_secs(1));
 }
 
-/// A repository that any web server can serve: <https://git-scm.com/docs/http-protocol>, "dumb".
-async fn git_over_http(node: &Node) {
+/// From inside a container, over the engine's own bridge, all of it and a single commit.
+async fn git_over_http(swarm: &SwarmHandle) {
     let directory = tempfile::tempdir().unwrap();
-    let directory = directory.path();
-    let make = "git init -q source && cd source && echo hello >file && git add file &&
-        git -c user.name=t -c user.email=t@t commit -q -m first && cd .. &&
-        git clone -q --bare source www/project.git && cd www/project.git && git update-server-info";
+    let make = "git init -q app.git && cd app.git && for text in hello again; do
+        echo $text >file && git add file &&
+        git -c user.name=t -c user.email=t@t commit -q -m $text; done";
     let mut sh = Command::new("sh");
-    sh.args(["-c", make]).current_dir(directory).env("HOME", directory);
+    sh.args(["-c", make]).current_dir(&directory).env("HOME", directory.path());
     assert!(sh.status().await.unwrap().success());
-    let volume = format!("{}:/www", directory.join("www").display());
-    let serve = ["httpd", "-f", "-p", "80", "-h", "/www"];
-    let start = ["run", "--detach", "--network", "jobs", "--network-alias", "git", "-v", &volume];
-    node.docker(&[&start[..], &["job:sh"], &serve].concat()).await.unwrap();
-    let clone = "git clone --quiet http://git/project.git && cat project/file";
-    let told = run(node, &["--network", "jobs", "gitlab-helper:test", "bash", "-c", clone]).await;
-    assert_eq!(told.unwrap(), "hello");
+    let server = git::Server::start_at(swarm.runner_address(), directory.path()).await.unwrap();
+    let url = server.url("app.git");
+    for (arguments, commits) in [("", "2"), ("--depth 1", "1")] {
+        let clone = format!(
+            "git clone --quiet {arguments} {url} it && cat it/file && git -C it rev-list --count HEAD"
+        );
+        let told = run(swarm.manager(), &["gitlab-helper:test", "sh", "-c", &clone]).await;
+        assert_eq!(told.unwrap(), format!("again\n{commits}"));
+    }
+    let missing = format!("git clone --quiet {} it", server.url("none.git"));
+    let refused = run(swarm.manager(), &["gitlab-helper:test", "sh", "-c", &missing]).await;
+    assert!(refused.unwrap_err().render().contains("none.git/' not found"));
+}
+
+/// One job's artifacts, from a container to the played GitLab and on to a container of the next job.
+async fn artifacts_at_the_played_gitlab(swarm: &SwarmHandle) {
+    let coordinator = Coordinator::start_at(swarm.runner_address()).await.unwrap();
+    let call = |command: &str, job: &JobHandle, id: u64| {
+        let (url, token) = (coordinator.url(), &job.spec().token);
+        format!("gitlab-runner {command} --url {url} --token {token} --id {id}")
+    };
+    let helper = async |script: &str| {
+        run(swarm.manager(), &["gitlab-helper:test", "sh", "-ec", script]).await
+    };
+    let first = coordinator.submit(&Job::new("build").artifact("out"));
+    let upload = call("artifacts-uploader", &first, first.id());
+    let upload = format!("cd /tmp; mkdir out; echo kept >out/it; {upload} --path out");
+    helper(&upload).await.unwrap();
+    let then = coordinator.submit(&Job::new("deploy").dependency(first.dependency().unwrap()));
+    let download = call("artifacts-downloader", &then, first.id());
+    assert_eq!(helper(&format!("cd /tmp; {download}; cat out/it")).await.unwrap(), "kept");
 }
 
 /// With a path that isn't there, as the scripts of a first job call it.

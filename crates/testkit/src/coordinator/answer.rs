@@ -26,7 +26,7 @@ impl Desk {
 
     /// The job as GitLab answers `POST /jobs/request`.
     pub(super) fn describe(&self, job: &Job) -> Value {
-        let mut answer = job.answer(self.port.into(), "played");
+        let mut answer = job.answer(self.runner_id(), "played");
         let repository = match &job.sources {
             Sources::None | Sources::Empty => return answer,
             Sources::Clone { url } => url.clone(),

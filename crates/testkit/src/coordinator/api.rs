@@ -25,9 +25,9 @@ use reply::{Answer, Refusal};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers one request; what is refused is answered with the reason.
-pub(super) async fn answer(desk: &Desk, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(desk: Arc<Desk>, request: Request<Incoming>) -> Answer {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answer = route(desk, request).await.unwrap_or_else(Refusal::into_answer);
+    let answer = route(&desk, request).await.unwrap_or_else(Refusal::into_answer);
     tracing::debug!(%method, path, status = answer.status().as_u16(), "runner API");
     answer
 }
@@ -58,7 +58,7 @@ async fn route(desk: &Desk, request: Request<Incoming>) -> Result<Answer, Refusa
 async fn verify(desk: &Desk, body: Incoming) -> Result<Answer, Refusal> {
     let asking: Asking = read(body).await?;
     asking.check(desk)?;
-    Ok(reply::with_json(StatusCode::OK, &json!({ "id": desk.port, "token": desk.token })))
+    Ok(reply::with_json(StatusCode::OK, &json!({ "id": desk.runner_id(), "token": desk.token })))
 }
 
 /// `POST /jobs/request`: is there a job?

@@ -41,6 +41,11 @@ impl JobHandle {
         self.job.spec.id
     }
 
+    /// The job as this GitLab hands it out, with its own id and token.
+    pub fn spec(&self) -> &play::Job {
+        &self.job.spec
+    }
+
     /// Its state now.
     pub fn state(&self) -> State {
         self.job.progress.borrow().state

@@ -1,6 +1,7 @@
 //! The view of a running swarm that its owner and all other processes share.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use futures::future::try_join_all;
@@ -130,6 +131,12 @@ impl SwarmHandle {
     /// An engine refuses the archive or can't be reached.
     pub async fn load(&self, archive: &Archive) -> Result<()> {
         try_join_all(self.nodes.iter().map(|node| node.load(archive))).await.map(drop)
+    }
+
+    /// This machine's address on the nodes' network: what listens there is reached by every node, and by
+    /// the containers on it.
+    pub fn runner_address(&self) -> Ipv4Addr {
+        self.site.runner()
     }
 
     /// An endpoint on the nodes' network that refuses every connection at once.
