@@ -1,8 +1,11 @@
-//! One Docker Engine: bollard on our transport, and the first question.
+//! One Docker Engine: bollard on our transport, the first question, raw streams into containers.
 //!
 //! The first question is one request on one connection, because every job pays for it.
 
+mod frames;
 mod info;
+mod stderr;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -25,6 +28,7 @@ use crate::{Endpoint, Identity, TransportError};
 pub(crate) use self::info::Info;
 
 pub use self::info::EngineFacts;
+pub use self::stream::ContainerStream;
 pub use self::version::ApiVersion;
 
 /// Longest answer read to the first question, in bytes. Engines with many plugins answer 10 KiB.
@@ -40,7 +44,7 @@ pub struct Limits {
     pub connect: Duration,
     /// [`Engine::check`], all in all.
     pub check: Duration,
-    /// From a request of bollard's to the head of its response.
+    /// From a request of bollard's, or for a raw stream, to the head of its response.
     pub response: Duration,
 }
 

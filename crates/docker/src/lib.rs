@@ -3,9 +3,9 @@
 //!
 //! The way of a connection: [`Credentials`] (three PEM texts from the job's variables, a directory
 //! or a command) are checked once and become an [`Identity`]; an [`Endpoint`] says where; an
-//! [`Engine`] joins both into one pooled [`Transport`], which bollard and the gateway share. A
-//! [`Cluster`] is an engine that is a swarm's manager. For an engine on the runner machine itself,
-//! a [`Socket`] takes the place of both.
+//! [`Engine`] joins both into one pooled [`Transport`], which bollard, the gateway and the raw
+//! streams into containers share. A [`Cluster`] is an engine that is a swarm's manager. For an
+//! engine on the runner machine itself, a [`Socket`] takes the place of both.
 //!
 //! This crate never trusts the machine's root certificates, never reads the environment by itself
 //! and never lets a key's bytes reach an error, a log or a command line.
@@ -27,7 +27,7 @@ pub use address::{EngineAddress, Socket};
 pub use cluster::{Cluster, ClusterFacts};
 pub use credentials::{Credentials, Origin, Part};
 pub use endpoint::Endpoint;
-pub use engine::{Engine, EngineFacts, Limits};
+pub use engine::{ContainerStream, Engine, EngineFacts, Limits};
 pub use identity::Identity;
 pub use local_tls::LocalTls;
 pub use transport::{Transport, TransportError};
