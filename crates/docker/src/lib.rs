@@ -1,5 +1,5 @@
 //! Credentials, certificates and the one transport to Docker Engines, and what is done there:
-//! [`images`].
+//! [`images`], [`containers`].
 //!
 //! The way of a connection: [`Credentials`] (three PEM texts from the job's variables, a directory
 //! or a command) are checked once and become an [`Identity`]; an [`Endpoint`] says where; an
@@ -13,6 +13,7 @@
 pub mod address;
 pub mod certificates_directory;
 pub mod cluster;
+pub mod containers;
 pub mod credentials;
 pub mod endpoint;
 pub mod engine;
