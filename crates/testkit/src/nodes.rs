@@ -28,6 +28,7 @@ mod service;
 mod site;
 mod swarm;
 mod traces;
+mod watch;
 
 pub use decoy::PlainHttp;
 pub use docker_cli::docker_over_tls;
@@ -35,3 +36,4 @@ pub use handle::{SwarmHandle, VARIABLE};
 pub use newest::{CACHE, SUITE, fetch_newest_engine};
 pub use node::{Node, Role};
 pub use swarm::{Swarm, SwarmOptions};
+pub use watch::{Container, ContainerWatch};

@@ -181,6 +181,25 @@ async fn the_newest_engine_of_debian_serves_beside_this_machines_own() {
     swarm.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_watch_sees_every_container_and_which_of_them_are_privileged() {
+    let swarm = Swarm::start(SMALLEST).await.unwrap();
+    swarm.load(&images::for_containers().await.unwrap()).await.unwrap();
+    let manager = swarm.manager();
+    manager.docker(&["run", "--rm", "job:sh", "true"]).await.unwrap();
+    let watch = manager.watch_containers().unwrap();
+    let run = ["run", "--rm", "--label=which=one", "--name=plain", "job:sh", "true"];
+    manager.docker(&run).await.unwrap();
+    let create = ["create", "--privileged", "--label=which=one", "--name=mighty", "job:sh"];
+    manager.docker(&create).await.unwrap();
+    let mut containers = watch.containers().await.unwrap();
+    containers.sort_by_key(|container| container.privileged);
+    let told: Vec<_> = containers.iter().map(|it| (it.name.as_str(), it.privileged)).collect();
+    assert_eq!(told, [("plain", false), ("mighty", true)]);
+    assert!(containers.iter().all(|it| it.image == "job:sh" && it.labels["which"] == "one"));
+    swarm.stop().await.unwrap();
+}
+
 /// Starts the program that owns a swarm, and attaches to what it has started.
 async fn owner() -> (Child, SwarmHandle) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_testkit-swarm"));
