@@ -4,6 +4,7 @@
 //! the four real programs. What is checked is what a person could see: the job log, exit codes,
 //! the swarm, and what is left on the machine. Nothing here knows the driver from inside.
 
+mod engine;
 mod machine;
 mod moments;
 mod project;
@@ -16,13 +17,15 @@ use std::time::Duration;
 use job::{Failure, Result};
 use play::{Exec, Job, Protocol, Runner};
 use tempfile::{NamedTempFile, TempPath};
+use testkit::coordinator::Coordinator;
 use testkit::images::WHOAMI_PORT;
 use testkit::nodes::SwarmHandle;
 use testkit::wait::{Seen, until};
 
+pub use engine::{Engine, HELPER, privileged};
 pub use machine::{Left, left_by, left_by_id};
 pub use moments::{Moment, at};
-pub use project::{ARTICLE, Credentials, Repository, SHORT, example};
+pub use project::{ARTICLE, Credentials, Repository, SHORT, Served, example};
 pub use told::{errors, unfit, warnings};
 
 /// Both ends of the range of gitlab-runner versions.
@@ -51,6 +54,24 @@ impl Scenario {
     /// A job of the example project with the project's variables, and an id of its own.
     pub fn job(&self, name: &str) -> Job {
         self.credentials.give(project::job(name))
+    }
+
+    /// A job of an image with the project's variables, and nothing beside it: no sources, no services.
+    pub fn plain(&self, name: &str, image: &str) -> Job {
+        let mut job = Job::new(name).image(image);
+        job.id = project::next_id();
+        self.credentials.give(job)
+    }
+
+    /// A GitLab that the containers of every engine reach. A job that it took, by
+    /// [`Coordinator::submit`], is played as [`JobHandle::spec`] has it.
+    ///
+    /// [`JobHandle::spec`]: testkit::coordinator::JobHandle::spec
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn gitlab(&self) -> Result<Coordinator> {
+        Coordinator::start_at(self.swarm.runner_address()).await
     }
 
     /// Waits until so many tasks of the service answer.

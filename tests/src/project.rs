@@ -8,6 +8,8 @@ use std::{fs, io};
 use job::{Failure, Result};
 use play::{Image, Job, Service, Sources, Variable};
 use tempfile::TempDir;
+use testkit::git;
+use testkit::nodes::SwarmHandle;
 use testkit::pki::Identity;
 
 /// The directory of the example project.
@@ -53,11 +55,13 @@ impl Repository {
     /// git fails, or the disk is full.
     pub fn new() -> Result<Self> {
         let make = || {
-            let directory = TempDir::with_prefix("whoami-")?;
+            let directory = TempDir::with_prefix("repositories-")?;
+            let repository = directory.path().join(NAME);
+            fs::create_dir(&repository)?;
             for file in [".gitlab-ci.yml", "production.yml"] {
-                fs::copy(example().join(file), directory.path().join(file))?;
+                fs::copy(example().join(file), repository.join(file))?;
             }
-            let git = |arguments: &[&str]| git(directory.path(), arguments);
+            let git = |arguments: &[&str]| run_git(&repository, arguments);
             git(&["init", "--quiet", "--initial-branch", BRANCH])?;
             git(&["add", "--all"])?;
             git(&[
@@ -78,9 +82,18 @@ impl Repository {
         })
     }
 
-    /// Where to clone it from.
+    /// Where to clone it from on this machine.
     pub fn url(&self) -> String {
-        format!("file://{}", self.directory.path().display())
+        format!("file://{}", self.directory.path().join(NAME).display())
+    }
+
+    /// Serves it where the containers of every engine reach it.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn serve(&self, swarm: &SwarmHandle) -> Result<Served> {
+        let server = git::Server::start_at(swarm.runner_address(), self.directory.path()).await?;
+        Ok(Served { url: server.url(NAME), commit: self.commit.clone(), _server: server })
     }
 
     /// Its one branch.
@@ -94,9 +107,28 @@ impl Repository {
     }
 }
 
+/// A [`Repository`] that containers clone, until this is dropped.
+#[derive(Debug)]
+pub struct Served {
+    url: String,
+    commit: String,
+    _server: git::Server,
+}
+
+impl Served {
+    /// The job with this repository's commit as its sources.
+    pub fn give(&self, job: Job) -> Job {
+        let mut job = job.sources(Sources::Clone { url: self.url.clone() });
+        BRANCH.clone_into(&mut job.git.ref_name);
+        self.commit.clone_into(&mut job.git.sha);
+        job
+    }
+}
+
+const NAME: &str = "whoami.git";
 const BRANCH: &str = "master";
 
-fn git(directory: &Path, arguments: &[&str]) -> io::Result<String> {
+fn run_git(directory: &Path, arguments: &[&str]) -> io::Result<String> {
     let output = Command::new("git").arg("-C").arg(directory).args(arguments).output()?;
     if !output.status.success() {
         return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
@@ -134,7 +166,7 @@ pub const ARTICLE: [&str; 9] = [
 pub const SHORT: [&str; 1] = ["docker stack deploy -c production.yml whoami"];
 
 /// An id that no other job on this machine has: tests run in many processes at once.
-fn next_id() -> u64 {
+pub(crate) fn next_id() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     u64::from(std::process::id()) * 1000 + COUNT.fetch_add(1, Ordering::Relaxed)
 }
