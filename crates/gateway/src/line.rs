@@ -3,9 +3,10 @@
 //! While an answer is on its way hyper, which has to let half-closed connections live, does not
 //! read. So a job that has gone for good, as `docker events` after Ctrl-C, would hold a stream of
 //! the cluster until the next event. But the end of input may also come from a job that still waits
-//! for its answer; both look the same. Hence, after the end of input, an answer may go on for as long as
-//! it doesn't fall silent for [`GRACE`]: a job that has gone breaks the line with the first byte
-//! sent. dockerd itself has no patience: it cancels what it does at the end of input
+//! for its answer; both look the same. Hence, after the end of input, an answer may go on for as
+//! long as it doesn't fall silent for [`GRACE`]: a job that has gone breaks the line with the first
+//! byte sent. A line that is broken already, by a reset or by the end of TLS without a good-bye, is
+//! given up at once. dockerd itself has no patience: it cancels what it does at the end of input
 //! (<https://pkg.go.dev/net/http#Request.Context>).
 //!
 //! What is read while watching is kept for hyper, or for the raw stream that follows.
@@ -76,10 +77,20 @@ struct State<C> {
     stream: C,
     /// What was read and not yet asked for.
     ahead: BytesMut,
-    /// Whether the job has sent its last byte.
-    ended: bool,
+    input: Input,
     /// How many bytes the job was sent.
     written: u64,
+}
+
+/// What is known of what the job sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    /// There may be more.
+    Open,
+    /// That was all.
+    Ended,
+    /// There would have been more.
+    Broken(io::ErrorKind),
 }
 
 impl<C> Clone for Line<C> {
@@ -90,7 +101,7 @@ impl<C> Clone for Line<C> {
 
 impl<C> Line<C> {
     pub(crate) fn new(stream: C) -> Self {
-        let state = State { stream, ahead: BytesMut::new(), ended: false, written: 0 };
+        let state = State { stream, ahead: BytesMut::new(), input: Input::Open, written: 0 };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -108,7 +119,8 @@ impl<C> Line<C> {
 }
 
 impl<C: AsyncRead + Unpin> Line<C> {
-    /// Returns when the job has sent its last byte, and an answer is on its way but silent.
+    /// Returns when the job has sent its last byte, and an answer is on its way but silent; at once
+    /// when the job's connection broke meanwhile.
     ///
     /// Must be polled by the task that serves the line, and after it.
     pub(crate) async fn abandoned(&self, turn: &Turn) {
@@ -117,7 +129,7 @@ impl<C: AsyncRead + Unpin> Line<C> {
             if turn.is_answering() { self.state().poll_end(context) } else { Poll::Pending }
         })
         .await;
-        loop {
+        while self.state().input == Input::Ended {
             let written = self.state().written;
             tokio::time::sleep(GRACE).await;
             if turn.is_answering() && self.state().written == written {
@@ -131,14 +143,18 @@ impl<C: AsyncRead + Unpin> State<C> {
     /// Reads ahead until the job has sent its last byte. Stays pending where it has sent more than
     /// the one request: that is read when its time comes.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if !self.ended && self.ahead.is_empty() {
+        if self.input == Input::Open && self.ahead.is_empty() {
             let mut space = [0; AHEAD];
             let mut buffer = ReadBuf::new(&mut space);
             let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer));
-            self.ended = read.is_err() || buffer.filled().is_empty();
             self.ahead.extend_from_slice(buffer.filled());
+            self.input = match read {
+                Ok(()) if buffer.filled().is_empty() => Input::Ended,
+                Ok(()) => Input::Open,
+                Err(error) => Input::Broken(error.kind()),
+            };
         }
-        if self.ended { Poll::Ready(()) } else { Poll::Pending }
+        if self.input == Input::Open { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 
@@ -166,10 +182,11 @@ impl<C: AsyncRead + Unpin> AsyncRead for Line<C> {
             state.ahead.advance(length);
             return Poll::Ready(Ok(()));
         }
-        if state.ended {
-            return Poll::Ready(Ok(()));
+        match state.input {
+            Input::Open => Pin::new(&mut state.stream).poll_read(context, buffer),
+            Input::Ended => Poll::Ready(Ok(())),
+            Input::Broken(kind) => Poll::Ready(Err(kind.into())),
         }
-        Pin::new(&mut state.stream).poll_read(context, buffer)
     }
 }
 

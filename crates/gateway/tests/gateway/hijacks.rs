@@ -110,6 +110,21 @@ async fn a_job_that_ends_right_behind_a_plain_hijack_gets_its_output() {
 }
 
 #[tokio::test]
+async fn a_job_that_breaks_off_breaks_off_its_stream_at_the_cluster() {
+    let stage = Stage::set().await;
+    let mut job = stage.job_over_tcp().await;
+    job.say(ATTACH).await;
+    let mut engine = stage.cluster.accept().await;
+    engine.head().await;
+    engine.say(UPGRADED).await;
+    job.hears(UPGRADED).await;
+    job.say("half of").await;
+    engine.hears("half of").await;
+    job.break_off();
+    engine.breaks().await;
+}
+
+#[tokio::test]
 async fn a_detached_exec_is_an_ordinary_answer_on_a_connection_that_lives_on() {
     let stage = Stage::set().await;
     let (mut job, mut engine, _) = stage.ask(PLAIN_EXEC).await;

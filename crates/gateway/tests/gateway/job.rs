@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long a test waits for bytes that must come.
@@ -61,6 +62,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         String::from_utf8(std::mem::take(&mut self.seen)).unwrap()
     }
 
+    /// Waits until the connection breaks, which is not its end.
+    pub(crate) async fn breaks(&mut self) {
+        let mut space = vec![0; 64 * 1024];
+        loop {
+            match timeout(PATIENCE, self.stream.read(&mut space)).await.expect("an end in time") {
+                Ok(0) => panic!("it ended neatly"),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     async fn more(&mut self) -> bool {
         let seen = String::from_utf8_lossy(&self.seen).into_owned();
         let mut space = vec![0; 64 * 1024];
@@ -85,6 +98,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             assert!(length > 0, "{count} bytes are missing");
             count -= length;
         }
+    }
+}
+
+impl Wire<TcpStream> {
+    /// Resets the connection: nothing more comes, and this is no end.
+    pub(crate) fn break_off(self) {
+        self.stream.set_zero_linger().unwrap();
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gateway::Gateway;
 use gateway::policy::{Permit, Policy};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 
 use crate::cluster::Cluster;
@@ -32,6 +32,16 @@ impl Stage {
     /// A new connection of the job.
     pub(crate) fn job(&self) -> Job {
         let (job, end) = tokio::io::duplex(16 * 1024);
+        let gateway = self.gateway.clone();
+        tokio::spawn(async move { gateway.serve(end).await });
+        Wire::new(job)
+    }
+
+    /// A new connection of the job, which can break.
+    pub(crate) async fn job_over_tcp(&self) -> Wire<TcpStream> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let job = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (end, _) = listener.accept().await.unwrap();
         let gateway = self.gateway.clone();
         tokio::spawn(async move { gateway.serve(end).await });
         Wire::new(job)

@@ -1,6 +1,6 @@
 //! Bodies that take their time, in one direction or in both.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::stage::{Stage, pass};
 
@@ -108,6 +108,21 @@ async fn a_job_that_is_gone_does_not_hold_a_silent_stream() {
     drop(job);
     pass(Duration::from_secs(11)).await;
     assert_eq!(engine.rest().await, "");
+}
+
+#[tokio::test]
+async fn a_job_that_breaks_off_ends_a_silent_stream_at_once() {
+    let stage = Stage::set().await;
+    let mut job = stage.job_over_tcp().await;
+    job.say("GET /events HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut engine = stage.cluster.accept().await;
+    engine.head().await;
+    engine.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    job.head().await;
+    let broken = Instant::now();
+    job.break_off();
+    assert_eq!(engine.rest().await, "");
+    assert!(broken.elapsed() < Duration::from_secs(4), "nobody waited for it to come back");
 }
 
 #[tokio::test]
