@@ -16,6 +16,10 @@
 //!
 //! What scripts do in there, and how they are reached, is not this module's: see `agent`.
 
+pub mod ending;
+pub mod leftovers;
+pub mod services;
+
 mod agent;
 mod marks;
 mod network;

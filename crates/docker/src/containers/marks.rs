@@ -65,6 +65,11 @@ impl JobMarks {
         }
     }
 
+    /// The number of the service whose container has this name.
+    pub(super) fn service_number(&self, name: &str) -> Option<usize> {
+        name.strip_prefix(&self.named("service-"))?.parse().ok()
+    }
+
     /// The name of the network that is this job's alone.
     pub fn network(&self) -> String {
         format!("{PREFIX}-{}", self.key)
@@ -137,6 +142,21 @@ impl Role {
     }
 }
 
+/// What the engine is asked by for whatever goes with the job.
+pub(super) fn by_job(key: &JobKey) -> HashMap<String, Vec<String>> {
+    by_labels([(JOB_LABEL, key.as_str())])
+}
+
+/// What the engine is asked by for the job's services.
+pub(super) fn by_service(key: &JobKey) -> HashMap<String, Vec<String>> {
+    by_labels([(JOB_LABEL, key.as_str()), (ROLE_LABEL, "service")])
+}
+
+fn by_labels<const N: usize>(labels: [(&str, &str); N]) -> HashMap<String, Vec<String>> {
+    let labels = labels.map(|(label, value)| format!("{label}={value}"));
+    HashMap::from([("label".to_owned(), labels.into())])
+}
+
 fn labels<const N: usize>(labels: [(&str, &str); N]) -> HashMap<String, String> {
     labels.map(|(label, value)| (label.to_owned(), value.to_owned())).into()
 }
@@ -167,6 +187,13 @@ mod tests {
     }
 
     #[test]
+    fn a_service_is_known_by_its_name() {
+        let marks = marks();
+        assert_eq!(marks.service_number(&marks.container(Role::Service(12))), Some(12));
+        assert_eq!(marks.service_number(&marks.container(Role::Build)), None);
+    }
+
+    #[test]
     fn what_goes_with_the_job_bears_its_label_and_what_is_kept_does_not() {
         let marks = marks();
         for labels in [marks.of_container(Role::Build), marks.of_builds(), marks.of_network()] {
@@ -176,6 +203,7 @@ mod tests {
         for kept in [Kept::Cache, Kept::Agent, Kept::Network] {
             assert!(!marks.of_kept(kept).contains_key(JOB_LABEL), "{kept:?}");
         }
+        assert_eq!(by_job(marks.key())["label"], ["swarm-executor.job=gitlab.example.com-4711"]);
     }
 
     /// <https://github.com/moby/moby/blob/v28.5.2/daemon/names/names.go>

@@ -3,7 +3,7 @@
 use docker::containers::{Network, Role};
 use futures::future::join_all;
 
-use crate::lab::{Bench, Job, agent_with};
+use crate::lab::{Bench, Job};
 
 impl Bench {
     /// The hash of the agent that the engine has for this job, and all that is in its volume.
@@ -27,13 +27,13 @@ impl Bench {
 }
 
 pub(crate) async fn a_missing_agent_is_delivered_and_the_container_started(bench: &Bench) {
-    let job = bench.job(Network::Shared);
+    let job = bench.first_job();
     job.started("job:bash").await;
     bench.assert_delivered(&job).await;
 }
 
 pub(crate) async fn containers_of_one_job_share_a_delivery(bench: &Bench) {
-    let job = bench.job(Network::Shared);
+    let job = bench.first_job();
     let helper = async {
         let helper = job.helper().await.unwrap();
         job.containers.start(&helper).await.unwrap();
@@ -43,16 +43,16 @@ pub(crate) async fn containers_of_one_job_share_a_delivery(bench: &Bench) {
 }
 
 pub(crate) async fn rivals_deliver_the_same_agent(bench: &Bench) {
-    let agent = agent_with(b"everybody's");
-    let job = |number| bench.job_with(Network::Shared, number, agent.clone());
-    let jobs: Vec<_> = (9000..9004).map(job).collect();
+    let agent = bench.first_job().agent;
+    let job = |_| bench.job_with(Network::Shared, agent.clone());
+    let jobs: Vec<_> = (0..4).map(job).collect();
     join_all(jobs.iter().map(|job| job.started("job:bash"))).await;
     bench.assert_delivered(&jobs[0]).await;
 }
 
 /// A courier that was killed has left half of a program under the name that it wrote to.
 pub(crate) async fn a_delivery_that_broke_off_is_made_good(bench: &Bench) {
-    let job = bench.job(Network::Shared);
+    let job = bench.first_job();
     let mount = format!("{}:/agent", job.agent.volume());
     let half =
         format!("head -c 9999 /bin/busybox >/agent/swarm-executor-agent.{}", job.marks.key());
@@ -62,7 +62,7 @@ pub(crate) async fn a_delivery_that_broke_off_is_made_good(bench: &Bench) {
 }
 
 pub(crate) async fn an_image_without_anything_takes_the_agent(bench: &Bench) {
-    let job = bench.job(Network::Shared);
+    let job = bench.first_job();
     job.started("job:noshell").await;
     bench.assert_delivered(&job).await;
 }

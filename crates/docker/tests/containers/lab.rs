@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bollard::Docker;
 use docker::containers::{
@@ -13,6 +14,9 @@ use docker::{Engine, EngineAddress, Limits};
 use job::{Blame, JobKey, Result, settings};
 use testkit::images;
 use testkit::nodes::{Node, Swarm, SwarmOptions};
+
+/// Far more than anything here takes.
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Debian's busybox-static.
 const STATIC: &str = "/bin/busybox";
@@ -65,15 +69,19 @@ impl Bench {
         self.node.docker(arguments).await.unwrap()
     }
 
-    /// A job with an agent that no other job has.
+    /// A job with the agent that others have too.
     pub(crate) fn job(&self, network: Network) -> Job {
-        static NUMBER: AtomicU64 = AtomicU64::new(1);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        self.job_with(network, number, agent_with(&number.to_le_bytes()))
+        self.job_with(network, agent_with(b"everybody's"))
     }
 
-    pub(crate) fn job_with(&self, network: Network, number: u64, agent: AgentProgram) -> Job {
-        let marks = JobMarks::new(&JobKey::new("gitlab.example.com", number), 12, "group/project");
+    /// A job whose agent the engine has not seen yet.
+    pub(crate) fn first_job(&self) -> Job {
+        self.job_with(Network::Shared, agent_with(&number().to_le_bytes()))
+    }
+
+    pub(crate) fn job_with(&self, network: Network, agent: AgentProgram) -> Job {
+        let key = JobKey::new("gitlab.example.com", number());
+        let marks = JobMarks::new(&key, 12, "group/project");
         let docker = self.docker.clone();
         let containers = JobContainers::new(&docker, marks.clone(), network, agent.clone());
         Job { docker, marks, agent, profile: settings::Engine::default(), containers }
@@ -127,6 +135,12 @@ impl Job {
         let id = inspect.id.clone().unwrap();
         (wanted, BroughtImage { id, inspect, policy: PullPolicy::Never })
     }
+}
+
+/// Another one each time.
+fn number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A static program with these bytes after its end. Started as the agent it says that it knows no

@@ -4,7 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agents;
+mod endings;
 mod lab;
+mod leftovers;
+mod services;
 mod starts;
 
 use lab::Lab;
@@ -32,6 +35,13 @@ async fn containers_on_real_engines() {
             starts::services_are_found_by_their_aliases(&bench),
             starts::what_the_engine_refuses_is_told(&bench),
             starts::a_service_without_its_program_is_the_jobs_failure(&bench),
+            leftovers::all_of_a_job_is_removed_and_nothing_else(&bench),
+            leftovers::rivals_remove_the_same_job(&bench),
+            leftovers::what_cannot_be_removed_is_named(&bench),
+            services::services_become_ready_or_say_why_not(&bench),
+            services::a_log_is_followed_and_taken_up_after_a_cut(&bench),
+            endings::an_end_is_explained(&bench),
+            endings::a_process_killed_for_want_of_memory_is_told_while_the_first_one_lives(&bench),
         );
     }
     lab.close().await;
