@@ -78,7 +78,7 @@ async fn overhead(agent: &Path, socket: &Path) -> Result<()> {
     const ROUNDS: u32 = 100;
     let began = Instant::now();
     for _ in 0..ROUNDS {
-        let (session, _) = Session::open(host::spawn(agent, None)?).await?;
+        let (session, _) = Session::open(host::spawn(agent, None)?);
         session.start(start(socket), b"").await?.exited().await?;
     }
     println!("an empty script: {:?} from spawn to end", began.elapsed() / ROUNDS);
@@ -86,7 +86,7 @@ async fn overhead(agent: &Path, socket: &Path) -> Result<()> {
 }
 
 async fn measure(agent: &Path, socket: &Path, what: &str, script: &str) -> Result<()> {
-    let (session, connections) = Session::open(host::spawn(agent, None)?).await?;
+    let (session, connections) = Session::open(host::spawn(agent, None)?);
     // The agent's memory is read at its end, when the shell's parent still is the agent.
     let script = format!("{script}\ngrep VmHWM /proc/$PPID/status >&2\n");
     let began = Instant::now();

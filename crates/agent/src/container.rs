@@ -47,6 +47,7 @@ pub async fn serve(stdio: impl Duplex, name: &str) -> Result<(), AgentError> {
             },
         }
         if lodging.is_closed() {
+            lodging.farewell().await;
             return Ok(());
         }
     }

@@ -10,24 +10,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
 use tokio::io::{ReadHalf, WriteHalf};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 /// Sends messages of one kind to the other side.
 ///
-/// The returned task ends, with everything sent, when the last sender is dropped.
-pub(crate) fn speak<M>(to: WriteHalf<Stream>) -> (UnboundedSender<M>, JoinHandle<()>)
+/// Ends, with everything sent, when the last sender of `messages` is dropped.
+pub(crate) async fn speak<M>(messages: UnboundedReceiver<M>, to: WriteHalf<Stream>)
 where
     M: Serialize + Send + 'static,
 {
-    let (sender, messages) = mpsc::unbounded_channel();
-    let task = tokio::spawn(async move {
-        if let Err(error) = forward(messages, to).await {
-            tracing::debug!(%error, "the control stream can't be written any more");
-        }
-    });
-    (sender, task)
+    if let Err(error) = forward(messages, to).await {
+        tracing::debug!(%error, "the control stream can't be written any more");
+    }
 }
 
 async fn forward<M: Serialize>(

@@ -11,18 +11,18 @@ mod supervision;
 use crate::control::{self, Ear};
 use crate::hangups::Hangups;
 use crate::message::{Start, ToAgent, ToRun};
-use crate::mux::{self, Inbound, Opener, Purpose, Side, Stream};
+use crate::mux::{self, Inbound, Mux, Opener, Purpose, Side, Stream};
 use crate::{AgentError, Duplex, Exit, greeting};
 use shell::{Refusal, Shell};
 use sockets::{Listening, Ways};
 use std::time::Duration;
 use supervision::Signals;
 use tokio::io::{ReadHalf, WriteHalf};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 /// Serves one script over `duplex` and returns when all of it has ended: the shell, its
-/// descendants, the sockets, and at last the stream, which `run` ends.
+/// descendants, the sockets, and at last, when all is on its way to `run`, the stream.
 ///
 /// It takes the process for itself: it reaps every child, catches SIGTERM (which ends the script
 /// as a stop by `run` would), and ignores SIGINT and SIGHUP. The process has to be a child
@@ -37,17 +37,29 @@ pub(crate) async fn serve_patiently(
     patience: Duration,
 ) -> Result<(), AgentError> {
     let signals = Signals::catch()?;
-    let mut stream = mux::buffered(duplex);
-    greeting::exchange(&mut stream, patience).await?;
-    let (opener, mut inbound, driver) = mux::start(stream, Side::Far);
-    let (control, shell) = streams(&mut inbound).await?;
+    let Mux { opener, mut inbound, verdict, driver } = mux::start(duplex, Side::Far);
+    let served = match verdict.within(patience).await {
+        Ok(()) => converse(&opener, &mut inbound, signals).await,
+        Err(error) => Err(error),
+    };
+    // Without an opener the mux sends what is left, and says good-bye.
+    drop(opener);
+    let _ = driver.await;
+    served
+}
+
+/// Takes in what to start, and tells how it ended.
+async fn converse(
+    opener: &Opener,
+    inbound: &mut Inbound,
+    signals: Signals,
+) -> Result<(), AgentError> {
+    let (control, shell) = streams(inbound).await?;
     let (incoming, outgoing) = tokio::io::split(control);
-    let (to_run, _speaker) = control::speak(outgoing);
-    let mut ear = Ear::new(incoming);
-    let served = attend(&mut ear, to_run, opener.clone(), shell, signals).await;
-    // `run` leaves first, once it has all: closing the mux from here could overtake what is queued.
-    while ear.hear().await.is_some() {}
-    drop((opener, driver));
+    let (to_run, messages) = mpsc::unbounded_channel();
+    let speaking = tokio::spawn(control::speak(messages, outgoing));
+    let served = attend(&mut Ear::new(incoming), to_run, opener.clone(), shell, signals).await;
+    let _ = speaking.await;
     served
 }
 

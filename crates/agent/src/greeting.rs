@@ -1,40 +1,45 @@
 //! The first line that each side sends, before anything else is on the stream.
 //!
+//! Neither waits for the other's before it goes on: what it sends behind its own is of no use to a
+//! stranger, and does no harm. But nothing is taken from the other side before its line was judged.
+//!
 //! It is plain text, so that whatever else may answer at the far end (an image's entrypoint, a
 //! dynamic linker's complaint) can be shown as it is, and its form never changes, so that two
 //! releases can tell each other apart.
 
 use crate::AgentError;
 use std::time::Duration;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Counts up with every change of the mux's use or of a message.
 const PROTOCOL: u32 = 3;
 const NAME: &str = "swarm-executor-agent";
-const LONGEST: u64 = 128;
+/// The longest line, in bytes.
+pub(crate) const LONGEST: usize = 128;
 /// What a greeting may take where nothing cuts the stream.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends ours, awaits theirs for as long as `patience`, and makes sure that both speak the same
-/// protocol.
-pub(crate) async fn exchange<S>(stream: &mut S, patience: Duration) -> Result<(), AgentError>
-where
-    S: AsyncBufRead + AsyncWrite + Unpin,
-{
-    let ours = format!("{NAME} protocol {PROTOCOL} release {}\n", env!("CARGO_PKG_VERSION"));
-    let talk = async {
-        // Who can't be written to may still have said why.
-        let _ = stream.write_all(ours.as_bytes()).await;
-        let _ = stream.flush().await;
-        let mut line = Vec::new();
-        stream.take(LONGEST).read_until(b'\n', &mut line).await?;
-        judge(&line)
-    };
-    let talked = tokio::time::timeout(patience, talk).await;
-    talked.unwrap_or(Err(AgentError::Silent { waited: patience }))
+/// This side's line.
+pub(crate) fn line() -> String {
+    format!("{NAME} protocol {PROTOCOL} release {}\n", env!("CARGO_PKG_VERSION"))
 }
 
-fn judge(line: &[u8]) -> Result<(), AgentError> {
+/// What is thought of the other side's line, once it is there.
+pub(crate) struct Verdict(pub(crate) oneshot::Receiver<Result<(), AgentError>>);
+
+impl Verdict {
+    /// Waits for as long as `patience`.
+    pub(crate) async fn within(self, patience: Duration) -> Result<(), AgentError> {
+        match timeout(patience, self.0).await {
+            Ok(judged) => judged.unwrap_or(Err(AgentError::Lost)),
+            Err(_) => Err(AgentError::Silent { waited: patience }),
+        }
+    }
+}
+
+/// Judges the other side by its line, or by what came in place of one.
+pub(crate) fn judge(line: &[u8]) -> Result<(), AgentError> {
     if line.is_empty() {
         return Err(AgentError::Lost);
     }
@@ -76,7 +81,8 @@ mod tests {
 
     #[test]
     fn one_release_understands_itself() {
-        let ours = format!("{NAME} protocol {PROTOCOL} release 0.0.1-rc.1\n");
-        assert!(judge(ours.as_bytes()).is_ok());
+        let other = format!("{NAME} protocol {PROTOCOL} release 0.0.1-rc.1\n");
+        assert!(judge(other.as_bytes()).is_ok());
+        assert!(judge(line().as_bytes()).is_ok() && line().len() <= LONGEST);
     }
 }

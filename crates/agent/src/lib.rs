@@ -12,6 +12,10 @@
 //! [`host::spawn`] is one way, and whatever carries bytes in order, both ways, will do. Where it
 //! can be cut, a [`link`] goes between it and the greeting, and nothing above knows.
 //!
+//! Neither side waits for the other where it need not. `run` sends its greeting, what to start, and
+//! the script in one go, so that the script's first output is there after one round trip; the agent
+//! says of itself how the script ended and good-bye, so that `run` can exit when it hears it.
+//!
 //! Two properties shape everything here. Nothing grows: each stream has a window of its own, so a
 //! reader that stops reading stops its own writer and nobody else. And nothing survives: the end
 //! of the duplex is the signal to end the script's processes, so there is no way to kill `run`

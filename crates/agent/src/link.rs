@@ -12,6 +12,14 @@
 //! Each end gives a sign of life every [`Terms::beat`], so that a carrier that has turned into a
 //! black hole is noticed after [`Terms::silence`].
 //!
+//! # Who ends a session
+//!
+//! The agent does. Its last frame says that all that the script had to say is said, and when `run`
+//! has heard it, it leaves without another word: an answer would cost nobody but it a round trip.
+//! The agent keeps what has not been confirmed, in case `run` was cut off and comes back for it,
+//! until the next session begins. `run` can end its stream first, when it has given the script up;
+//! then the agent ends the script and, again, the session.
+//!
 //! # The stdin and stdout of a first process
 //!
 //! They are there once, for all sessions of a container's life, and they hide who is at the other
@@ -22,9 +30,14 @@
 //! never reads or writes them again. `run` goes by the same rule: [`Way::Attach`] is for the first
 //! carrier of a session only, and if no answer comes it goes on by the bridge.
 //!
-//! A session ends in order when `run` has said its last and then the agent has. So `run` must have
-//! all that it wants before it ends the stream (what the agent still had to say may be lost with a
-//! carrier), and knows then that nothing of it is left in the stdin that the next one writes to.
+//! When a session has ended in order, some of what `run` wrote may be on its way still, for an
+//! engine copies each attach by itself
+//! (<https://github.com/moby/moby/blob/v20.10.24/container/stream/attach.go>). The agent takes
+//! no notice of it: it passes over all that is not a whole hello. `run` in turn passes over all
+//! before the answer to its own. What comes later still, behind the next session's hello, can't be
+//! told from damage, and is: no frame but that with the carrier's own seal counts, and that session
+//! goes on by the bridge. It takes a network that delays the last bytes of one connection for
+//! longer than the next one needs to be made.
 
 mod carry;
 mod connect;
@@ -41,7 +54,7 @@ pub use hello::{Denied, Key};
 pub use stream::Link;
 pub use terms::Terms;
 
-pub(crate) use carry::Carrier;
+pub(crate) use carry::{Carrier, say};
 pub(crate) use hello::{Hello, SessionId, encode_answer};
 pub(crate) use keep::{Arrival, keep};
 pub(crate) use stream::Fate;

@@ -1,23 +1,27 @@
 //! Many streams on one duplex, by yamux (<https://github.com/hashicorp/yamux/blob/master/spec.md>).
 //!
 //! One task owns the yamux connection; [`Opener`]s ask it for streams, and [`Inbound`] yields those
-//! that the other side has opened. When the last opener is gone the task says good-bye, shuts the
-//! duplex down and ends; what was queued may or may not be sent before, so it is the side that has
-//! nothing more to say that leaves. Each stream begins with its [`Purpose`], which also makes the
+//! that the other side has opened. When the last opener is gone the task sends what was written to
+//! the streams, says good-bye, shuts the duplex down and ends. On the other side, what has come
+//! until then can still be read. Each stream begins with its [`Purpose`], which also makes the
 //! other side see it at once: yamux itself announces a stream with its first bytes only.
 //!
 //! What yamux can't do is left to [`hangups`](crate::hangups): a side that has sent its end of
 //! file and then drops the stream can't tell the other one that nobody reads any more.
 
+mod wire;
+
 use crate::Duplex;
+use crate::greeting::{self, Verdict};
 use futures::io::AsyncWriteExt as _;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncReadExt, BufStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
 use tokio_util::task::AbortOnDropHandle;
+use wire::Wire;
 use yamux::{Connection, Mode};
 
 /// How many docker connections are served at a time; more wait in the socket's backlog.
@@ -35,9 +39,6 @@ const EXTRA_WINDOW: usize = 2 << 20;
 
 /// Bytes per frame: twice as much is no faster (see the example `throughput`), but delays others.
 pub(crate) const FRAME: usize = 64 << 10;
-
-/// Joins a frame's header and a short body in one write or read; long bodies pass it by.
-const COALESCE: usize = 4 << 10;
 
 /// One stream of the mux.
 pub(crate) type Stream = Compat<yamux::Stream>;
@@ -62,23 +63,32 @@ pub(crate) enum Side {
     Far,
 }
 
-/// Buffers `duplex` as the mux wants it.
-pub(crate) fn buffered<D: Duplex>(duplex: D) -> BufStream<D> {
-    BufStream::with_capacity(COALESCE, COALESCE, duplex)
+/// A mux that has been started.
+pub(crate) struct Mux {
+    pub(crate) opener: Opener,
+    pub(crate) inbound: Inbound,
+    /// What is thought of the other side's greeting.
+    pub(crate) verdict: Verdict,
+    /// The task that drives it. Dropping the handle drops the duplex at once.
+    pub(crate) driver: AbortOnDropHandle<()>,
 }
 
-/// Starts the task that drives the mux on a stream that has been greeted over. Dropping the handle drops the duplex at once.
-pub(crate) fn start<D: Duplex>(
-    stream: BufStream<D>,
-    side: Side,
-) -> (Opener, Inbound, AbortOnDropHandle<()>) {
-    let mode = if side == Side::Near { Mode::Client } else { Mode::Server };
-    let connection = Connection::new(stream.compat(), config(), mode);
+/// Starts a mux on `duplex`, which begins with a greeting of both sides.
+pub(crate) fn start<D: Duplex>(duplex: D, side: Side) -> Mux {
+    let (wire, verdict, returned) = Wire::lend(duplex);
     let (requests, asked) = mpsc::channel(1);
     let (arrived, inbound) = mpsc::unbounded_channel();
-    let driver = Driver { connection, asked, next: None, arrived };
-    let task = AbortOnDropHandle::new(tokio::spawn(driver.run()));
-    (Opener(requests), Inbound(inbound), task)
+    let driving = async move {
+        let end = drive(wire, side, asked, arrived).await;
+        let Ok(mut duplex) = returned.await else { return };
+        if end == End::Theirs {
+            // Behind the good-bye comes the end of the duplex, when the other side has ended.
+            let _ = copy(&mut duplex, &mut sink()).await;
+        }
+        let _ = duplex.shutdown().await;
+    };
+    let driver = AbortOnDropHandle::new(tokio::spawn(driving));
+    Mux { opener: Opener(requests), inbound: Inbound(inbound), verdict, driver }
 }
 
 fn config() -> yamux::Config {
@@ -142,23 +152,52 @@ fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "the mux has ended")
 }
 
-struct Driver<D> {
-    connection: Connection<Compat<BufStream<D>>>,
+/// How a mux ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// This side said good-bye.
+    Ours,
+    /// The other side did, or is gone.
+    Theirs,
+    Broken,
+}
+
+async fn drive<D: Duplex>(
+    mut wire: Wire<D>,
+    side: Side,
+    asked: mpsc::Receiver<oneshot::Sender<yamux::Stream>>,
+    arrived: mpsc::UnboundedSender<yamux::Stream>,
+) -> End {
+    // Not flushed yet, so that it goes with what follows it.
+    if let Err(error) = wire.write_all(greeting::line().as_bytes()).await {
+        tracing::debug!(%error, "no way to greet");
+    }
+    let mode = if side == Side::Near { Mode::Client } else { Mode::Server };
+    let connection = Connection::new(wire.compat(), config(), mode);
+    Driver { connection, asked, next: None, arrived }.run().await
+}
+
+struct Driver<D: Duplex> {
+    connection: Connection<Compat<Wire<D>>>,
     asked: mpsc::Receiver<oneshot::Sender<yamux::Stream>>,
     next: Option<oneshot::Sender<yamux::Stream>>,
     arrived: mpsc::UnboundedSender<yamux::Stream>,
 }
 
 impl<D: Duplex> Driver<D> {
-    async fn run(mut self) {
-        let ended = poll_fn(|cx| self.poll(cx)).await;
-        if let Err(error) = ended {
-            tracing::debug!(%error, "the mux ended");
-            return;
+    async fn run(mut self) -> End {
+        match poll_fn(|cx| self.poll(cx)).await {
+            Ok(()) => {}
+            Err(yamux::ConnectionError::Closed) => return End::Theirs,
+            Err(error) => {
+                tracing::debug!(%error, "the mux broke");
+                return End::Broken;
+            }
         }
         if let Err(error) = poll_fn(|cx| self.connection.poll_close(cx)).await {
             tracing::debug!(%error, "the mux could not say good-bye");
         }
+        End::Ours
     }
 
     /// Ready with `Ok` when all openers are gone, with `Err` when the other side is.
@@ -196,5 +235,30 @@ impl<D: Duplex> Driver<D> {
                 Poll::Pending
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::duplex;
+
+    #[tokio::test]
+    async fn all_that_was_written_before_the_good_bye_can_be_read_behind_it() {
+        let (near, far) = duplex(1 << 20);
+        let (near, mut far) = (start(near, Side::Near), start(far, Side::Far));
+        let mut to_far = near.opener.open(Purpose::Shell).await.unwrap();
+        let mut stream = far.inbound.next().await.unwrap();
+        Purpose::read(&mut stream).await.unwrap();
+        stream.write_all(&vec![7; 200_000]).await.unwrap();
+        stream.shutdown().await.unwrap();
+        drop((stream, far.opener));
+        far.driver.await.unwrap();
+        near.driver.await.unwrap();
+        let mut read = Vec::new();
+        to_far.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read.len(), 200_000);
+        near.verdict.within(Duration::ZERO).await.unwrap();
     }
 }

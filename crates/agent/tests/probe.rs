@@ -63,7 +63,7 @@ async fn it_is_run_as_a_script_is() {
     let command = vec![AGENT.into(), "probe".into(), "10".into(), target.clone().into()];
     let start = Start { command, directory: "/".into(), ..Start::default() };
     let agent = host::spawn(AGENT.as_ref(), None).unwrap();
-    let (session, _) = Session::open(agent).await.unwrap();
+    let (session, _) = Session::open(agent);
     let mut running = session.start(start, b"").await.unwrap();
     let mut log = String::new();
     running.output.read_to_string(&mut log).await.unwrap();

@@ -84,7 +84,7 @@ impl<'a> Script<'a> {
         let _serving = gateway.as_ref().map(|gateway| self.serve(gateway)).transpose()?;
         let duplex = agent::host::spawn(&agent_program()?, Some(&mark(&self.job.key)))
             .map_err(agent_failure)?;
-        let (session, _) = Session::open(duplex).await.map_err(agent_failure)?;
+        let (session, _) = Session::open(duplex);
         tracing::info!("starting the script");
         let running = session.start(start, script).await.map_err(agent_failure)?;
         let attended = self.attend(running, signals).await;

@@ -15,16 +15,16 @@ const RESPITE: Duration = Duration::from_millis(100);
 
 type Stream = Box<dyn Duplex>;
 
-/// Takes in one `run` after the other from stdin, until one has left it in disorder.
+/// Takes in one `run` after the other from stdin, until a carrier there was cut.
 pub(super) async fn stdio(stream: Stream, arrivals: mpsc::Sender<Arrival>) {
     let mut carrier = Carrier::new(stream);
-    while let Ok(hello) = greet(&mut carrier).await {
+    let mut next = greet(&mut carrier).await.map(|hello| (hello, carrier)).ok();
+    while let Some((hello, carrier)) = next {
         let (back, returned) = oneshot::channel();
         if arrivals.send(Arrival { hello, carrier, back }).await.is_err() {
             return;
         }
-        let Ok(in_order) = returned.await else { return };
-        carrier = in_order;
+        next = returned.await.ok();
     }
 }
 
@@ -52,6 +52,10 @@ async fn visit(stream: Stream, arrivals: mpsc::Sender<Arrival>) {
 }
 
 async fn greet(carrier: &mut Carrier<Stream>) -> io::Result<Hello> {
-    let hello = Hello::read(&mut carrier.stream, &mut carrier.buffer).await;
+    let hello = Hello::find(&mut carrier.stream, &mut carrier.buffer).await;
     hello.inspect_err(|error| tracing::debug!(%error, "a carrier without a hello"))
 }
+
+#[cfg(test)]
+#[path = "succession.rs"]
+mod succession;

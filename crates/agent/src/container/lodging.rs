@@ -1,14 +1,16 @@
 //! Who is served, who waits to be, and who is turned away.
 
-use crate::link::{Arrival, Denied, Key, Link, SessionId, encode_answer, keep};
+use crate::link::{Arrival, Denied, Fate, Hello, Key, Link, SessionId, encode_answer, keep, say};
 use crate::{AgentError, far};
 use std::future::pending;
+use std::io;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+/// How long the last session's end may take to be told.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a refusal may take to be written.
 const REFUSING: Duration = Duration::from_secs(1);
 
@@ -21,6 +23,8 @@ pub(super) struct Lodging {
     latest: Option<Latest>,
     waiting: Option<Link>,
     serving: Option<JoinHandle<Result<(), AgentError>>>,
+    /// Of the latest that was served.
+    fate: Option<Fate>,
     closing: bool,
 }
 
@@ -33,17 +37,17 @@ impl Lodging {
     /// Takes up a session, or goes on with it, or turns away who is not entitled to.
     pub(super) async fn admit(&mut self, arrival: Arrival) {
         if !self.key.get_or_insert(arrival.hello.key).fits(&arrival.hello.key) {
-            return deny(arrival, Denied::Key).await;
+            return deny(arrival, Denied::Key);
         }
         if self.latest.as_ref().is_none_or(|latest| latest.id != arrival.hello.session) {
             if arrival.hello.known {
-                return deny(arrival, Denied::Ended).await;
+                return deny(arrival, Denied::Ended);
             }
             self.begin(&arrival);
         }
         let Some(latest) = &self.latest else { return };
         if let Err(refused) = latest.carriers.send(arrival).await {
-            deny(refused.0, Denied::Ended).await;
+            deny(refused.0, Denied::Ended);
         }
     }
 
@@ -58,11 +62,11 @@ impl Lodging {
     }
 
     fn serve_next(&mut self) {
-        let serve = |link: Link| {
-            let patience = link.fate().patience();
-            tokio::spawn(far::serve_patiently(link, patience))
-        };
-        self.serving = self.waiting.take().filter(|_| !self.closing).map(serve);
+        let next = self.waiting.take().filter(|_| !self.closing);
+        self.serving = next.map(|link| {
+            let fate = self.fate.insert(link.fate());
+            tokio::spawn(far::serve_patiently(link, fate.patience()))
+        });
     }
 
     /// Returns when a session's processes have ended; the next one, if it waits, is served then.
@@ -89,17 +93,25 @@ impl Lodging {
     pub(super) fn is_closed(&self) -> bool {
         self.closing && self.is_vacant()
     }
+
+    /// Returns when the last session's end has been told, or nobody is there to hear it.
+    pub(super) async fn farewell(self) {
+        let Some(fate) = &self.fate else { return };
+        let _ = timeout(FAREWELL, fate.settled()).await;
+    }
 }
 
-/// Says so, and lets who came by stdin try again.
-async fn deny(arrival: Arrival, denied: Denied) {
+/// Says so, and waits for the next one where one may come, which is stdin.
+fn deny(arrival: Arrival, denied: Denied) {
     let Arrival { hello, mut carrier, back } = arrival;
-    let Ok(answer) = encode_answer(Err(denied), hello.seal) else { return };
-    let said = async {
-        carrier.stream.write_all(&answer).await?;
-        carrier.stream.flush().await
+    let refuse = async move {
+        let answer = encode_answer(Err(denied), hello.seal)?;
+        timeout(REFUSING, say(&mut carrier.stream, &answer)).await??;
+        if !back.is_closed() {
+            let next = Hello::find(&mut carrier.stream, &mut carrier.buffer).await?;
+            let _ = back.send((next, carrier));
+        }
+        io::Result::Ok(())
     };
-    if let Ok(Ok(())) = timeout(REFUSING, said).await {
-        let _ = back.send(carrier);
-    }
+    tokio::spawn(refuse);
 }

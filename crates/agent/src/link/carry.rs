@@ -63,12 +63,12 @@ impl From<Cut> for io::Error {
     }
 }
 
-/// Carries frames both ways until both ends have said their last.
+/// Carries frames both ways until the agent has said its last.
 pub(super) async fn carry<D: Duplex>(shared: &Shared, carrier: &mut Carrier<D>) -> Result<(), Cut> {
     let (incoming, to) = carrier.split();
     tokio::select! {
         cut = listen(shared, incoming) => Err(cut),
-        spoken = speak(shared, to) => spoken,
+        spoken = speak(shared, to, Vec::new()) => spoken,
         cut = watch(shared) => Err(cut),
     }
 }
@@ -92,9 +92,13 @@ pub(super) async fn listen<D: Duplex>(shared: &Shared, mut incoming: Incoming<'_
     }
 }
 
-/// Returns without a cut once both ends have said their last.
-pub(super) async fn speak(shared: &Shared, mut to: impl AsyncWrite + Unpin) -> Result<(), Cut> {
-    let mut out = Vec::new();
+/// Says `out` and then all frames, as many as there are in one write. Returns without a cut once
+/// the agent has said its last.
+pub(super) async fn speak(
+    shared: &Shared,
+    mut to: impl AsyncWrite + Unpin,
+    mut out: Vec<u8>,
+) -> Result<(), Cut> {
     loop {
         shared.speak(&mut out);
         if !out.is_empty() {
@@ -131,7 +135,7 @@ async fn until(at: Option<Instant>) {
 }
 
 /// Writes a hello or an answer.
-pub(super) async fn say(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+pub(crate) async fn say(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
     to.write_all(bytes).await?;
     to.flush().await
 }

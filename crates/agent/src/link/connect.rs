@@ -4,6 +4,7 @@ use super::carry::{Carrier, Cut, Incoming, carry, listen, say, speak, watch};
 use super::frame::Seal;
 use super::hello::{Denied, Hello, Key, SessionId, random, read_answer};
 use super::pauses::Pauses;
+use super::state::Role;
 use super::stream::{Link, Shared};
 use super::terms::Terms;
 use crate::{AgentError, Duplex};
@@ -44,7 +45,7 @@ where
     D: Duplex,
 {
     let session = random()?;
-    let (link, shared) = Link::new(terms);
+    let (link, shared) = Link::new(Role::Run, terms);
     let caller = Caller { shared, connector, key, session, terms, called: false, welcomed: false };
     tokio::spawn(caller.stay_in_touch(first));
     Ok(link)
@@ -121,7 +122,7 @@ where
         // An agent that will not answer an attach is worth less time than the last resort.
         let patience = if way == Way::Attach { self.terms.silence / 2 } else { self.terms.silence };
         if !std::mem::replace(&mut self.called, true) {
-            return self.begin(&mut carrier, &hello, seal, patience).await;
+            return self.begin(&mut carrier, hello, seal, patience).await;
         }
         let (mut incoming, mut to) = carrier.split();
         let greeted = async {
@@ -139,16 +140,12 @@ where
     async fn begin(
         &mut self,
         carrier: &mut Carrier<D>,
-        hello: &[u8],
+        hello: Vec<u8>,
         seal: Seal,
         patience: Duration,
     ) -> Result<(), Cut> {
         self.shared.take_up(seal, 0)?;
-        let (mut incoming, mut to) = carrier.split();
-        let speaking = async {
-            say(&mut to, hello).await?;
-            speak(&self.shared, to).await
-        };
+        let (mut incoming, to) = carrier.split();
         let welcomed = &mut self.welcomed;
         let listening = async {
             match timeout(patience, answer(&mut incoming, seal)).await {
@@ -160,7 +157,7 @@ where
         };
         tokio::select! {
             cut = listening => Err(cut),
-            spoken = speaking => spoken,
+            spoken = speak(&self.shared, to, hello) => spoken,
             cut = watch(&self.shared) => Err(cut),
         }
     }

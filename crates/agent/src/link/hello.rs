@@ -1,9 +1,9 @@
 //! The first bytes on every carrier: `run` says which session it belongs to, the agent where that
 //! session goes on.
 //!
-//! Either may have to be told from what was there before. A hello that somebody died in the middle
-//! of doesn't end with the number that it names; an answer begins with that number, which nobody
-//! could know before, so what an attach still shows of an earlier session is passed over.
+//! Either may have to be told from what was there before, which is passed over. A hello ends with
+//! the number that it names, so that one that breaks off is never taken for whole; an answer begins
+//! with that number, which nobody could know before.
 
 use super::frame::Seal;
 use super::terms::Terms;
@@ -17,8 +17,10 @@ use subtle::ConstantTimeEq;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 const MAGIC: &[u8; 8] = b"\0swexln1";
-/// Longer than any hello or answer, in bytes.
-const LONGEST: usize = 512;
+/// The longest body of a hello or an answer, in bytes.
+const LONGEST: usize = 160;
+/// Room for what is read at once, in bytes.
+const READ: usize = 4 << 10;
 /// How much of what is no answer is kept, to be shown.
 const QUOTED: usize = 128;
 
@@ -94,23 +96,50 @@ impl Hello {
         Ok(bytes)
     }
 
-    /// Reads one off the head of a carrier. What follows it stays in `buffer`.
-    pub(crate) async fn read(
+    /// Finds the next whole one, and passes over all before it. What follows it stays in `buffer`.
+    pub(crate) async fn find(
         from: &mut (impl AsyncRead + Unpin),
         buffer: &mut BytesMut,
     ) -> io::Result<Self> {
-        fill(from, buffer, MAGIC.len()).await?;
-        if !buffer.starts_with(MAGIC) {
-            return Err(nonsense("not a hello"));
+        loop {
+            if let Some(hello) = Self::pick(buffer) {
+                return Ok(hello);
+            }
+            read_more(from, buffer).await?;
         }
-        buffer.advance(MAGIC.len());
-        let hello: Self = take(from, buffer).await?;
-        fill(from, buffer, hello.seal.len()).await?;
-        if !buffer.starts_with(&hello.seal) {
-            return Err(nonsense("a hello that breaks off"));
+    }
+
+    /// Takes the first whole hello out of `buffer`, or else what can't be the beginning of one.
+    fn pick(buffer: &mut BytesMut) -> Option<Self> {
+        let mut useless = buffer.len().saturating_sub(MAGIC.len() - 1);
+        let beginnings: Vec<_> = memchr::memmem::find_iter(buffer, MAGIC).collect();
+        for at in beginnings {
+            match Self::decode(&buffer[at..]) {
+                Ok(Some((hello, size))) => {
+                    buffer.advance(at + size);
+                    return Some(hello);
+                }
+                // It may also be one that broke off, and a whole one be behind it.
+                Ok(None) => useless = useless.min(at),
+                Err(_) => {}
+            }
         }
-        buffer.advance(hello.seal.len());
-        Ok(hello)
+        buffer.advance(useless);
+        None
+    }
+
+    /// The hello at the head of `bytes`, and its size; [`None`] while it is not all there.
+    fn decode(bytes: &[u8]) -> io::Result<Option<(Self, usize)>> {
+        let Some((body, rest)) = body(&bytes[MAGIC.len()..])? else { return Ok(None) };
+        let hello: Self = understand(body)?;
+        match rest.get(..hello.seal.len()) {
+            None => Ok(None),
+            Some(seal) if seal == hello.seal => {
+                let size = bytes.len() - rest.len() + seal.len();
+                Ok(Some((hello, size)))
+            }
+            Some(_) => Err(nonsense("a hello that breaks off")),
+        }
     }
 }
 
@@ -154,27 +183,36 @@ async fn take<T: DeserializeOwned>(
     from: &mut (impl AsyncRead + Unpin),
     buffer: &mut BytesMut,
 ) -> io::Result<T> {
-    fill(from, buffer, 2).await?;
-    let length = usize::from(buffer.get_u16());
+    loop {
+        if let Some((body, rest)) = body(buffer)? {
+            let (taken, size) = (understand(body)?, buffer.len() - rest.len());
+            buffer.advance(size);
+            return Ok(taken);
+        }
+        read_more(from, buffer).await?;
+    }
+}
+
+async fn read_more(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<()> {
+    buffer.reserve(READ);
+    match from.read_buf(buffer).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The message behind its length at the head of `bytes`, and what follows it.
+fn body(bytes: &[u8]) -> io::Result<Option<(&[u8], &[u8])>> {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return Ok(None) };
+    let length = usize::from(u16::from_be_bytes(*length));
     if length > LONGEST {
         return Err(nonsense("a length beyond all bounds"));
     }
-    fill(from, buffer, length).await?;
-    let body = buffer.split_to(length);
-    postcard::from_bytes(&body).map_err(|_| nonsense("a message that can't be read"))
+    Ok(rest.split_at_checked(length))
 }
 
-async fn fill(
-    from: &mut (impl AsyncRead + Unpin),
-    buffer: &mut BytesMut,
-    size: usize,
-) -> io::Result<()> {
-    while buffer.len() < size {
-        if from.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    Ok(())
+fn understand<T: DeserializeOwned>(body: &[u8]) -> io::Result<T> {
+    postcard::from_bytes(body).map_err(|_| nonsense("a message that can't be read"))
 }
 
 fn no_answer(passed: &[u8]) -> io::Error {
@@ -192,6 +230,7 @@ fn nonsense(what: &'static str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn hello() -> Hello {
         let key = Key(*b"all the bytes of a key differ ok");
@@ -199,26 +238,58 @@ mod tests {
         Hello { key, session: [2; 16], known: true, received: 3, terms, seal: *b"my seal." }
     }
 
-    async fn read(bytes: &[u8]) -> (io::Result<Hello>, BytesMut) {
+    async fn find(bytes: &[u8]) -> (io::Result<Hello>, BytesMut) {
         let mut buffer = BytesMut::new();
-        (Hello::read(&mut &*bytes, &mut buffer).await, buffer)
+        (Hello::find(&mut &*bytes, &mut buffer).await, buffer)
     }
 
     #[tokio::test]
-    async fn a_hello_leaves_what_follows_it() {
-        let mut bytes = hello().encode().unwrap();
-        bytes.extend_from_slice(b"data");
-        let (read, rest) = read(&bytes).await;
-        assert_eq!((read.unwrap().session, &rest[..]), ([2; 16], &b"data"[..]));
-    }
-
-    #[tokio::test]
-    async fn a_hello_broken_off_and_completed_by_another_is_refused() {
+    async fn a_hello_is_found_behind_one_that_broke_off_after_any_byte() {
         let first = hello().encode().unwrap();
-        let second = Hello { seal: *b"another.", ..hello() }.encode().unwrap();
-        for size in 1..first.len() {
-            let (read, _) = read(&[&first[..size], &second, &second].concat()).await;
-            assert!(read.is_err(), "after {size} bytes");
+        let second = Hello { session: [7; 16], seal: *b"another.", ..hello() }.encode().unwrap();
+        for size in 0..first.len() {
+            let (found, rest) = find(&[&first[..size], &second, b"data"].concat()).await;
+            assert_eq!((found.unwrap().session, &rest[..]), ([7; 16], &b"data"[..]), "{size}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hello_is_found_whole_however_it_arrives() {
+        let hello = hello().encode().unwrap();
+        for size in 0..hello.len() {
+            let mut pieces = AsyncReadExt::chain(&hello[..size], &hello[size..]);
+            let found = Hello::find(&mut pieces, &mut BytesMut::new()).await;
+            assert!(found.is_ok(), "in pieces of {size} and more bytes");
+            assert!(find(&hello[..size]).await.0.is_err(), "in {size} bytes");
+        }
+    }
+
+    /// Bytes as a former session leaves them: also the beginnings of hellos and false ones.
+    fn noise() -> impl Strategy<Value = Vec<u8>> {
+        let hello = hello().encode().unwrap();
+        let size = hello.len();
+        let piece = prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..300),
+            (0..size).prop_map(move |size| hello[..size].to_vec()),
+            prop::collection::vec(any::<u8>(), 0..20).prop_map(|body| [MAGIC, &body[..]].concat()),
+        ];
+        prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_hello_is_found_behind_any_noise(noise in noise(), step in 1..100_usize) {
+            let wanted = Hello { session: [9; 16], seal: *b"the seal", ..hello() };
+            let flight = [0xff; LONGEST];
+            let bytes = [&noise, &wanted.encode().unwrap(), &flight[..]].concat();
+            let mut buffer = BytesMut::new();
+            let mut found = None;
+            for piece in bytes.chunks(step) {
+                buffer.extend_from_slice(piece);
+                found = found.or_else(|| Hello::pick(&mut buffer));
+            }
+            prop_assert_eq!(found.map(|hello| hello.session), Some([9; 16]));
+            prop_assert_eq!(&buffer[..], &flight[..]);
         }
     }
 

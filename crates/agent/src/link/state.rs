@@ -11,8 +11,17 @@ use bytes::{Buf, BytesMut};
 use std::collections::VecDeque;
 use tokio::time::Instant;
 
+/// Which end of the link this is. It is the agent that ends a session: `run` has all it wants when
+/// it has heard the agent's last frame, and the agent has nothing more to do when it has sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Run,
+    Agent,
+}
+
 /// What one end knows.
 pub(super) struct State {
+    role: Role,
     terms: Terms,
     outgoing: Outgoing,
     incoming: Incoming,
@@ -79,9 +88,9 @@ fn distance(from: u64, to: u64) -> usize {
 
 /// For the writer and the reader.
 impl State {
-    pub(super) fn new(terms: Terms) -> Self {
+    pub(super) fn new(role: Role, terms: Terms) -> Self {
         let (outgoing, incoming) = Default::default();
-        Self { terms, outgoing, incoming, carriage: None }
+        Self { role, terms, outgoing, incoming, carriage: None }
     }
 
     pub(super) fn terms(&self) -> &Terms {
@@ -196,10 +205,12 @@ impl State {
     /// Appends the next frame to `out`, if there is anything to say now.
     pub(super) fn speak(&mut self, now: Instant, out: &mut Vec<u8>) {
         let has_news = self.has_news();
-        let Some(carriage) = &mut self.carriage else { return };
-        if carriage.end_sent {
+        if self.over() {
             return;
         }
+        let Some(carriage) = self.carriage.as_mut().filter(|carriage| !carriage.end_sent) else {
+            return;
+        };
         let from = distance(self.outgoing.start, carriage.next);
         let length = (self.outgoing.kept.len() - from).min(LONGEST);
         let kind = match length {
@@ -240,10 +251,12 @@ impl State {
         self.incoming.finished
     }
 
-    /// Whether both have said their last.
+    /// Whether the agent has said its last on this carrier.
     pub(super) fn over(&self) -> bool {
-        let end_sent = self.carriage.as_ref().is_some_and(|carriage| carriage.end_sent);
-        end_sent && self.incoming.finished
+        match self.role {
+            Role::Run => self.incoming.finished,
+            Role::Agent => self.carriage.as_ref().is_some_and(|carriage| carriage.end_sent),
+        }
     }
 }
 

@@ -61,9 +61,9 @@ struct Side {
 }
 
 impl Side {
-    fn new() -> Self {
+    fn new(role: Role) -> Self {
         let (written, read, underway) = Default::default();
-        Self { state: State::new(terms()), written, read, underway, arrived: BytesMut::new() }
+        Self { state: State::new(role, terms()), written, read, underway, arrived: BytesMut::new() }
     }
 
     fn write(&mut self, size: usize) {
@@ -101,8 +101,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut world =
-            Self { left: Side::new(), right: Side::new(), now: Instant::now(), cuts: 0 };
+        let (left, right) = (Side::new(Role::Run), Side::new(Role::Agent));
+        let mut world = Self { left, right, now: Instant::now(), cuts: 0 };
         world.cut();
         world
     }

@@ -1,10 +1,11 @@
 //! The link as a stream, and what its two halves share: the stream above, the carriers below.
 
 use super::frame::{Garbled, Seal};
-use super::state::{Diverged, State};
+use super::state::{Diverged, Role, State};
 use super::terms::Terms;
 use crate::AgentError;
 use bytes::BytesMut;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,14 +17,14 @@ use tokio::time::Instant;
 
 /// A stream that survives its carriers.
 ///
-/// Dropping it, or shutting it down, ends it for the other side too, as soon as a carrier is there
-/// to say so; a shutdown waits until the other side has ended it as well.
+/// Dropping it, or shutting it down, ends it for the other side too: behind all that was written,
+/// as soon as a carrier is there to say so. Neither waits for that.
 pub struct Link(Shared);
 
 impl Link {
-    pub(super) fn new(terms: Terms) -> (Self, Shared) {
-        let half =
-            Half { state: State::new(terms), failure: None, given_up: false, wakers: vec![] };
+    pub(super) fn new(role: Role, terms: Terms) -> (Self, Shared) {
+        let state = State::new(role, terms);
+        let half = Half { state, failure: None, given_up: false, settled: false, wakers: vec![] };
         let shared = Shared(Arc::new((Mutex::new(half), Notify::new())));
         (Self(shared.clone()), shared)
     }
@@ -33,7 +34,7 @@ impl Link {
     }
 }
 
-/// Tells why a link has failed.
+/// Tells what has become of a link whose stream is somebody else's.
 pub(crate) struct Fate(Shared);
 
 impl Fate {
@@ -46,6 +47,14 @@ impl Fate {
     pub(crate) fn explain(&self, error: AgentError) -> AgentError {
         self.0.half().failure.take().unwrap_or(error)
     }
+
+    /// Returns when this end has said its last, or nobody is there to say it to.
+    pub(crate) async fn settled(&self) {
+        let settled = |half: &mut Half, cx: &Context<'_>| {
+            if half.settled || half.given_up { Poll::Ready(()) } else { half.wait(cx) }
+        };
+        poll_fn(|cx| settled(&mut self.0.half(), cx)).await;
+    }
 }
 
 /// Both halves' access to the state.
@@ -56,6 +65,8 @@ struct Half {
     state: State,
     failure: Option<AgentError>,
     given_up: bool,
+    /// This end has said its last.
+    settled: bool,
     /// Of whoever waits above.
     wakers: Vec<Waker>,
 }
@@ -135,6 +146,13 @@ impl Shared {
         self.half().state.over()
     }
 
+    /// A carrier has taken this end's last frame.
+    pub(super) fn settle(&self) {
+        let mut half = self.half();
+        half.settled = true;
+        half.wake();
+    }
+
     /// No carrier will come any more; the stream above ends.
     pub(super) fn give_up(&self, failure: Option<AgentError>) {
         let mut half = self.half();
@@ -189,12 +207,10 @@ impl AsyncWrite for Link {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut half = self.0.half();
-        half.state.finish();
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.half().state.finish();
         self.0.prompt();
-        let over = half.given_up || half.state.exhausted();
-        if over { Poll::Ready(Ok(())) } else { half.wait(cx) }
+        Poll::Ready(Ok(()))
     }
 }
 

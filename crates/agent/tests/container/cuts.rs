@@ -63,13 +63,13 @@ async fn a_greeting_may_take_longer_than_a_cut() {
     let container = Container::start();
     container.cut_next_after(200);
     let link = container.link(TERMS);
-    let opening = tokio::spawn(Session::over(link));
+    let (session, _) = Session::over(link);
+    let starting = tokio::spawn(session.start(start(), b"echo at last"));
     until("a carrier", || container.ways(), |ways| !ways.is_empty()).await;
     container.weather(Weather::Cut).await;
     sleep(Duration::from_secs(11)).await;
     container.weather(Weather::Fair).await;
-    let (session, _) = opening.await.unwrap().unwrap();
-    let running = session.start(start(), b"echo at last").await.unwrap();
+    let running = starting.await.unwrap().unwrap();
     assert_eq!(finish(running).await.0, "at last\n");
 }
 

@@ -135,6 +135,17 @@ impl Container {
         connect(key, terms, first, move |way| ready(carrier(Arc::clone(&shared), way))).unwrap()
     }
 
+    /// A link whose carriers go through something in between.
+    pub(crate) fn link_through(
+        &self,
+        terms: Terms,
+        through: impl Fn(Box<dyn Duplex>) -> Box<dyn Duplex> + Send + 'static,
+    ) -> Link {
+        let shared = Arc::clone(&self.shared);
+        let connector = move |way| ready(carrier(Arc::clone(&shared), way).map(&through));
+        connect(self.shared.key, terms, Way::Attach, connector).unwrap()
+    }
+
     pub(crate) async fn run(&self, script: &str) -> Running {
         self.run_with(TERMS, start(), script).await.0
     }
@@ -145,7 +156,7 @@ impl Container {
         start: Start,
         script: &str,
     ) -> (Running, DockerConnections) {
-        let (session, connections) = Session::over(self.link(terms)).await.unwrap();
+        let (session, connections) = Session::over(self.link(terms));
         (session.start(start, script.as_bytes()).await.unwrap(), connections)
     }
 

@@ -4,6 +4,9 @@
 
 mod cuts;
 mod engine;
+#[path = "../shared/flight.rs"]
+mod flight;
+mod flights;
 mod sessions;
 mod start;
 #[path = "../shared/until.rs"]

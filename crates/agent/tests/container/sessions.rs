@@ -56,6 +56,21 @@ async fn a_sigterm_between_sessions_ends_the_agent_at_once() {
 }
 
 #[tokio::test]
+async fn a_sigterm_in_a_session_is_a_stop_whose_outcome_is_told() {
+    let container = Container::isolated();
+    let script = "trap 'echo stopped; exit 8' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut running = container.run(script).await;
+    until_ready(&mut running).await;
+    let pid = first_process(&container).await;
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let (log, exit) = finish(running).await;
+    assert!(log.ends_with("stopped\n"), "{log}");
+    assert_eq!(exit, Exit::Code(8));
+    let exists = || std::path::Path::new(&format!("/proc/{pid}")).exists();
+    until("the agent is gone", exists, |exists| !exists).await;
+}
+
+#[tokio::test]
 async fn a_new_run_takes_over_from_one_that_was_killed() {
     let container = Container::start();
     let script = "trap 'echo the former' TERM; echo ready; while :; do echo old; sleep 31.41; done";
@@ -80,9 +95,8 @@ async fn a_run_that_was_killed_in_the_middle_of_anything_is_taken_over_from() {
         container.cut_next_after(limit);
         let terms = Terms { patience: Duration::ZERO, ..TERMS };
         // Whatever it got done, it can't come back.
-        if let Ok((session, _)) = Session::over(container.link(terms)).await {
-            let _ = session.start(start(), b"echo old; sleep 31.42").await;
-        }
+        let (session, _) = Session::over(container.link(terms));
+        let _ = session.start(start(), b"echo old; sleep 31.42").await;
         let (log, exit) = container.log("echo new").await;
         assert_eq!((log.as_str(), exit), ("new\n", Exit::Code(0)), "after {limit} bytes");
         assert_eq!(processes("sleep 31.42"), Vec::<String>::new());
@@ -97,7 +111,8 @@ async fn who_has_not_the_places_key_is_turned_away() {
     for way in [Way::Bridge, Way::Attach] {
         let terms = Terms { patience: Duration::from_secs(1), ..TERMS };
         let stranger = container.link_with(Key::random().unwrap(), terms, way);
-        let error = Session::over(stranger).await.err().unwrap();
+        let (session, _) = Session::over(stranger);
+        let error = session.start(start(), b"echo never").await.err().unwrap();
         let expected = match way {
             Way::Bridge => matches!(error, AgentError::Denied(Denied::Key)),
             Way::Attach => true,

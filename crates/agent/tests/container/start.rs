@@ -116,7 +116,7 @@ async fn a_port_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let container = Container::start();
-    let (session, _) = agent::Session::over(container.link(TERMS)).await.unwrap();
+    let (session, _) = agent::Session::over(container.link(TERMS));
     let refused = Start { sockets: vec![Socket::Tcp(address)], ..start() };
     let error = session.start(refused, b"").await.err().unwrap().to_string();
     assert!(error.starts_with(&format!("cannot listen on {address}: Address")), "{error}");

@@ -1,5 +1,6 @@
 //! Every way in which a script's processes come to their end.
 
+use crate::flight::{AT_ONCE, one_flight};
 use crate::place::{MARK, NO_GRACE, Place, agent, agent_of, marked, until, until_ready};
 use agent::processes::end_marked;
 use agent::{Exit, Session, Start, host};
@@ -7,6 +8,7 @@ use rustix::process::{Signal, kill_process};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 
 /// Daemons in sessions of their own, one of them deaf to SIGTERM, whose parents are gone.
 const STUBBORN: &str = "
@@ -88,14 +90,17 @@ async fn a_session_that_is_dropped_leaves_nothing() {
 
 #[tokio::test]
 async fn a_session_without_a_start_leaves_nothing() {
-    let (session, _) = Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
-    let own = std::process::id().to_string();
-    let agents = || {
-        let children = format!("/proc/{own}/task/{own}/children");
-        std::fs::read_to_string(children).unwrap_or_default()
-    };
+    let (session, _) = Session::open(host::spawn(agent(), None).unwrap());
     drop(session);
-    until("the agent is gone", agents, String::is_empty).await;
+    until("the agent is gone", children, String::is_empty).await;
+}
+
+/// This process's children: the agents that are not reaped yet.
+fn children() -> String {
+    let own = std::process::id();
+    let tasks = std::fs::read_dir(format!("/proc/{own}/task")).unwrap().flatten();
+    let children = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children"));
+    tasks.filter_map(|task| children(task).ok()).collect()
 }
 
 #[tokio::test]
@@ -118,13 +123,25 @@ async fn an_agent_that_is_killed_is_an_error_and_not_an_exit() {
     end_marked(MARK.as_ref(), place.mark().as_ref(), NO_GRACE).await.unwrap();
 }
 
+#[tokio::test]
+async fn an_agent_ends_itself_and_is_reaped_without_another_word_from_run() {
+    let place = Place::new();
+    let sign = place.path().join("sign");
+    let (session, _) = Session::open(one_flight(host::spawn(agent(), None).unwrap(), sign));
+    let running = session.start(place.start(), b"touch sign; exit 6").await.unwrap();
+    let shell = std::path::PathBuf::from(format!("/proc/{}", running.pid()));
+    let exit = timeout(AT_ONCE, running.exited()).await.expect("it says good-bye by itself");
+    assert_eq!((exit.unwrap(), shell.exists()), (Exit::Code(6), false));
+    assert_eq!(children(), "");
+}
+
 /// The near side of the next test: holds a session, never reads its output, and gets killed.
 #[tokio::test]
 #[ignore = "started by another test, as a process of its own"]
 async fn near_side_to_be_killed() {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
-    let (session, _) = Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
+    let (session, _) = Session::open(host::spawn(agent(), None).unwrap());
     let environment =
         vec![("PATH".into(), "/usr/bin:/bin".into()), (MARK.into(), line.trim().into())];
     let command = vec!["bash".into()];

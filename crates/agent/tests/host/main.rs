@@ -4,6 +4,8 @@
 
 mod docker;
 mod ending;
+#[path = "../shared/flight.rs"]
+mod flight;
 mod marks;
 mod output;
 mod place;

@@ -70,7 +70,7 @@ async fn the_script_is_on_no_command_line() {
 #[tokio::test]
 async fn the_environment_is_what_was_given_and_nothing_else() {
     let place = Place::new();
-    let (session, _) = Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
+    let (session, _) = Session::open(host::spawn(agent(), None).unwrap());
     let environment = vec![("A".into(), "1".into()), ("B".into(), "two\nlines".into())];
     let start = Start { command: vec!["/usr/bin/env".into()], environment, ..place.start() };
     let mut running = session.start(start, b"").await.unwrap();

@@ -53,7 +53,7 @@ impl Place {
     }
 
     pub(crate) async fn run(&self, script: &str) -> Running {
-        let (session, _) = Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
+        let (session, _) = Session::open(host::spawn(agent(), None).unwrap());
         session.start(self.start(), script.as_bytes()).await.unwrap()
     }
 
@@ -67,8 +67,7 @@ impl Place {
 
     /// A script that has said `ready`, with the place's socket offered to Docker clients.
     pub(crate) async fn offer_socket(&self, script: &str) -> (Running, DockerConnections) {
-        let (session, connections) =
-            Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
+        let (session, connections) = Session::open(host::spawn(agent(), None).unwrap());
         let start = Start { sockets: vec![Socket::Private(self.socket())], ..self.start() };
         let mut running = session.start(start, script.as_bytes()).await.unwrap();
         until_ready(&mut running).await;

@@ -6,7 +6,7 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 
 async fn refusal(start: Start) -> String {
-    let (session, _) = Session::open(host::spawn(agent(), None).unwrap()).await.unwrap();
+    let (session, _) = Session::open(host::spawn(agent(), None).unwrap());
     match session.start(start, b"echo never").await {
         Err(AgentError::Refused { reason }) => reason,
         Err(other) => panic!("{other}"),
@@ -57,7 +57,8 @@ async fn a_program_that_is_no_agent_is_quoted() {
     let stranger = place.path().join("stranger");
     std::fs::write(&stranger, "#!/bin/sh\necho hello there\n").unwrap();
     set_permissions(&stranger, Permissions::from_mode(0o700)).unwrap();
-    let error = Session::open(host::spawn(&stranger, None).unwrap()).await.err().unwrap();
+    let (session, _) = Session::open(host::spawn(&stranger, None).unwrap());
+    let error = session.start(place.start(), b"echo never").await.err().unwrap();
     assert!(error.to_string().contains(r"got `hello there\n`"), "{error}");
 }
 
