@@ -19,8 +19,8 @@ async fn a_script_that_says_it_is_another_job_is_cleaned_up_after_and_the_other_
     fs::write(&key, "theirs").map_err(failed)?;
     let record = format!(
         r#"{{"key":"gitlab.example.com-{other}","attempt_directory":"/tmp/elsewhere",
-            "builds_directory":"/nowhere/gitlab.example.com-{other}",
-            "remove_builds_directory":true,"secrets":{{"certificates":[],"variables":null}}}}"#
+            "place":{{"host":{{"builds_directory":"/nowhere/gitlab.example.com-{other}",
+            "remove_builds_directory":true,"secrets":{{"certificates":[],"variables":null}}}}}}}}"#
     );
     fs::write(Path::new(&theirs).join("job.json"), record).map_err(failed)?;
 

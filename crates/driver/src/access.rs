@@ -1,16 +1,21 @@
 //! The job's way to the cluster: its address and the credentials for it, by the profile.
 
+mod engine;
+
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use docker::credentials::Command;
 use docker::endpoint::Source;
 use docker::{Cluster, Credentials, Endpoint, Identity, Limits, Origin};
 use job::settings::CredentialSource;
-use job::{Failure, JobContext, Result};
+use job::{Failure, JobContext, Profile, Result};
 
 use crate::placement::MARK;
 use crate::stage::Stage;
 use crate::state::JobDirectory;
+
+pub(crate) use engine::EngineAccess;
 
 /// By how much the check of the cluster outlasts a connection, which can tell better what is wrong.
 const HANDICAP: Duration = Duration::from_millis(200);
@@ -24,7 +29,8 @@ pub(crate) struct Access {
 impl Access {
     /// Reads both from where the profile says they are. What is wrong with either is told at once.
     pub(crate) async fn gather(stage: &Stage<'_>, job: &JobContext) -> Result<Self> {
-        match (endpoint(stage, job), credentials(stage, job).await) {
+        match (endpoint(stage, job), credentials_from(&stage.profile.credentials.source, job).await)
+        {
             (Ok(endpoint), Ok(credentials)) => Ok(Self { endpoint, credentials }),
             (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
             (Err(endpoint), Err(credentials)) => Err(endpoint.and(credentials)),
@@ -37,32 +43,36 @@ impl Access {
         job: &JobContext,
         directory: &JobDirectory,
     ) -> Result<Self> {
-        let certificates = directory.certificates();
-        if !certificates.is_dir() {
-            return Err(Failure::system(format!(
-                "the certificates in {} are gone",
-                certificates.display()
-            ))
-            .hint("run needs a prepare before it, and no cleanup in between: retry the job"));
-        }
         let origin = origin(&stage.profile.credentials.source);
-        let credentials = Credentials::from_directory(&certificates)?.attributed_to(origin);
+        let credentials = kept(&directory.certificates())?.attributed_to(origin);
         Ok(Self { endpoint: endpoint(stage, job)?, credentials })
     }
 
     /// The cluster, once the credentials have passed their checks; `warn` is given what their owner
     /// should know.
-    pub(crate) fn cluster(&self, stage: &Stage<'_>, mut warn: impl FnMut(&str)) -> Result<Cluster> {
-        let notice = stage.profile.credentials.expiry_warning;
+    pub(crate) fn cluster(&self, profile: &Profile, mut warn: impl FnMut(&str)) -> Result<Cluster> {
+        let notice = profile.credentials.expiry_warning;
         let checked = Identity::check(&self.credentials, SystemTime::now(), notice)?;
         let found = self.endpoint.warning();
         let warnings = found.iter().chain(self.credentials.warnings()).chain(&checked.warnings);
         warnings.for_each(|words| warn(words));
-        let patience = stage.profile.cluster.connect_timeout;
-        let check = patience + HANDICAP;
-        let limits = Limits { connect: patience, check, ..Limits::default() };
-        Ok(Cluster::new(self.endpoint.clone(), checked.identity, limits))
+        Ok(Cluster::new(self.endpoint.clone(), checked.identity, limits(profile)))
     }
+}
+
+/// How long the cluster, or another engine, may take to answer.
+fn limits(profile: &Profile) -> Limits {
+    let connect = profile.cluster.connect_timeout;
+    Limits { connect, check: connect + HANDICAP, ..Limits::default() }
+}
+
+/// The credentials that prepare wrote here.
+fn kept(certificates: &Path) -> Result<Credentials> {
+    if certificates.is_dir() {
+        return Credentials::from_directory(certificates);
+    }
+    Err(Failure::system(format!("the certificates in {} are gone", certificates.display()))
+        .hint("run needs a prepare before it, and no cleanup in between: retry the job"))
 }
 
 fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
@@ -85,8 +95,8 @@ fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
     }
 }
 
-async fn credentials(stage: &Stage<'_>, job: &JobContext) -> Result<Credentials> {
-    match &stage.profile.credentials.source {
+async fn credentials_from(source: &CredentialSource, job: &JobContext) -> Result<Credentials> {
+    match source {
         CredentialSource::Variables(names) => {
             Credentials::from_variables(names, |name| job.variable(name))
         }

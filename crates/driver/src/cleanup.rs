@@ -2,31 +2,33 @@
 //!
 //! The order is the promise: certificates go first, before settings are read, with whatever is left
 //! of the environment; then the secrets that the job itself left lying; and both once more when the
-//! job's last process has ended. Every step runs even when one before it failed; "already gone" is
-//! success; all failures are reported at the end. Its stderr reaches gitlab-runner's log as
-//! warnings, never the job log.
+//! job's last process has ended. What the job has on an engine comes after that, for a cluster that
+//! can't be reached must not keep anything else; the credentials for it are held in memory. Every
+//! step runs even when one before it failed; "already gone" is success; all failures are reported
+//! at the end. Its stderr reaches gitlab-runner's log as warnings, never the job log.
 
+mod containers;
 mod find;
 mod remove;
 
-use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use docker::certificates_directory::{Wiped, wipe, wipe_files_inside, wipe_inside};
-use job::settings::Settings;
 use job::{
     Blame, Claims, Ending, Environment, Failure, FailureCodes, JobKey, JobResponse,
     ProcessEnvironment,
 };
 
+use crate::access::EngineAccess;
 use crate::arguments::StageArguments;
 use crate::job_log::JobLog;
 use crate::placement::{HostPlace, end_processes};
 use crate::secrets::SecretPlaces;
-use crate::state::{JobDirectory, JobRecord};
-use crate::{diagnostics, hardening, runtime, stage};
+use crate::stage::{self, Stage};
+use crate::state::{HostRecord, JobDirectory, JobRecord, PlaceRecord};
+use crate::{hardening, runtime};
 
 /// Time between SIGTERM and SIGKILL for processes that outlived their stage. It is a little more
 /// than what an agent without its `run` grants them, so that the agent, too, ends by itself.
@@ -71,19 +73,22 @@ impl<'a> Cleanup<'a> {
 
     fn run(mut self, arguments: job::Result<StageArguments>) -> Vec<Failure> {
         let directories = self.find();
+        let engines: Vec<_> = directories.iter().map(EngineAccess::remembered).collect();
         // What can't be wiped is tried again further down, and told then.
         for directory in &directories {
             drop(wipe(&directory.certificates()));
+            drop(wipe(&directory.engine_certificates()));
         }
-        let profile = self.profile(arguments);
-        for directory in &directories {
-            let record = self.record(directory, profile.as_ref());
+        let stage = self.stage(arguments);
+        for (directory, engine) in directories.iter().zip(engines) {
+            let record = self.record(directory, stage.as_ref());
             drop(wipe_secrets(directory, record.as_ref()));
             self.end_processes(directory.key());
             // Until they ended they could still write.
             self.failures.extend(wipe_secrets(directory, record.as_ref()));
             self.remove_builds(record.as_ref());
             self.remove(directory.path());
+            self.remove_containers(directory.key(), engine, stage.as_ref());
         }
         self.failures
     }
@@ -99,33 +104,28 @@ impl<'a> Cleanup<'a> {
         }
     }
 
-    /// The profile, as far as it can be read: cleanup hardly needs it.
-    fn profile(&mut self, arguments: job::Result<StageArguments>) -> Option<job::Profile> {
-        let profile = arguments.and_then(|arguments| {
-            let settings = Settings::load(arguments.settings.as_deref())?;
-            if let Err(words) = diagnostics::start(&settings.diagnostics) {
-                JobLog::Stderr.warning(words);
-            }
-            settings.profile(&arguments.profile)
-        });
-        profile.map_err(|failure| self.failures.push(failure)).ok()
+    /// The settings, as far as they can be read: cleanup hardly needs them.
+    fn stage(&mut self, arguments: job::Result<StageArguments>) -> Option<Stage<'a>> {
+        let open = |arguments| {
+            let stage = Stage::open(self.environment, arguments, JobLog::Stderr)?;
+            stage.no_diagnostics.iter().for_each(|words| stage.log.warning(words));
+            Ok(stage)
+        };
+        arguments.and_then(open).map_err(|failure| self.failures.push(failure)).ok()
     }
 
     /// What prepare noted or, where that is lost, would note now. Without a profile the default one
     /// counts: at worst nothing of this job's is found there.
-    fn record(
-        &self,
-        directory: &JobDirectory,
-        profile: Option<&job::Profile>,
-    ) -> Option<JobRecord> {
+    fn record(&self, directory: &JobDirectory, stage: Option<&Stage<'_>>) -> Option<JobRecord> {
         let key = directory.key();
         let noted = directory.record().filter(|record| record.belongs_to(key));
         noted.or_else(|| {
-            let profile = profile.cloned().unwrap_or_default();
+            let profile = stage.map(|stage| stage.profile.clone()).unwrap_or_default();
             let place = HostPlace::new(&profile, key, self.environment).ok()?;
             let steps = self.response.iter().flat_map(|response| &response.steps);
             let script = steps.flat_map(|step| &step.script).map(String::as_str);
-            Some(JobRecord::new(key, &place, SecretPlaces::of(&place, &self.claims, script)))
+            let secrets = SecretPlaces::of(&place, &self.claims, script);
+            Some(JobRecord::new(key, PlaceRecord::Host(HostRecord::new(&place, secrets))))
         })
     }
 
@@ -138,8 +138,9 @@ impl<'a> Cleanup<'a> {
     }
 
     fn remove_builds(&mut self, record: Option<&JobRecord>) {
-        if let Some(record) = record.filter(|record| record.remove_builds_directory) {
-            self.remove(&record.builds_directory);
+        let host = record.and_then(JobRecord::host);
+        if let Some(host) = host.filter(|host| host.remove_builds_directory) {
+            self.remove(&host.builds_directory);
         }
     }
 
@@ -157,9 +158,9 @@ impl<'a> Cleanup<'a> {
 /// Wipes the certificates, and what the job's own script or gitlab-runner put into the build
 /// directory. Returns what could not be wiped.
 fn wipe_secrets(directory: &JobDirectory, record: Option<&JobRecord>) -> Vec<Failure> {
-    let own = wipe(&directory.certificates());
-    let in_builds = record.into_iter().flat_map(|record| {
-        let (root, secrets) = (record.trusted_root(), &record.secrets);
+    let own = [wipe(&directory.certificates()), wipe(&directory.engine_certificates())];
+    let in_builds = record.and_then(JobRecord::host).into_iter().flat_map(|host| {
+        let (root, secrets) = (host.trusted_root(), &host.secrets);
         let made = secrets.certificates.iter().map(move |place| wipe_inside(root, place));
         let given = secrets.variables.iter().map(move |place| wipe_files_inside(root, place));
         made.chain(given)
@@ -172,5 +173,5 @@ fn wipe_secrets(directory: &JobDirectory, record: Option<&JobRecord>) -> Vec<Fai
         }
         Err(failure) => Some(failure),
     };
-    iter::once(own).chain(in_builds).filter_map(troubles).collect()
+    own.into_iter().chain(in_builds).filter_map(troubles).collect()
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use job::{Ending, Failure, JobContext, Result};
 use serde::Serialize;
 
-use crate::placement::HostPlace;
+use crate::placement::Directories;
 use crate::stage::Stage;
 
 /// What gitlab-runner reads: its `ConfigExecOutput` (`executors/custom/api/config.go`).
@@ -42,11 +42,11 @@ pub(crate) fn run(stage: &Stage<'_>) -> Result<Ending> {
 }
 
 fn output(stage: &Stage<'_>, job: &JobContext) -> Result<ConfigOutput> {
-    let place = HostPlace::new(&stage.profile, &job.key, stage.environment)?;
+    let directories = Directories::new(&stage.profile, &job.key, stage.environment)?;
     Ok(ConfigOutput {
-        builds_dir: place.builds_directory,
-        cache_dir: place.cache_directory,
-        builds_dir_is_shared: place.shared,
+        builds_dir: directories.builds,
+        cache_dir: directories.cache,
+        builds_dir_is_shared: directories.shared,
         hostname: hostname(),
         driver: Driver { name: "swarm-executor", version: env!("CARGO_PKG_VERSION") },
         shell: stage.profile.shell.name(),

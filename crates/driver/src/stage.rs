@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use job::settings::{Placement, Settings};
+use job::settings::Settings;
 use job::{Ending, Environment, Failure, FailureCodes, ProcessEnvironment, Profile, Result};
 
 use crate::arguments::StageArguments;
@@ -34,17 +34,9 @@ impl<'a> Stage<'a> {
         let settings = Settings::load(arguments.settings.as_deref())?;
         let no_diagnostics = diagnostics::start(&settings.diagnostics).err();
         let profile = settings.profile(&arguments.profile)?;
-        let Placement::Host = profile.placement else { return Err(unknown_place(&arguments)) };
         let settings_path = settings.path().to_owned();
         Ok(Self { environment, arguments, profile, settings_path, log, no_diagnostics })
     }
-}
-
-/// A script that is meant for a container never runs on the runner machine instead.
-fn unknown_place(arguments: &StageArguments) -> Failure {
-    let words = "the stages know placement \"host\" only, and the profile has another";
-    Failure::system(format!("{words}: {}", arguments.profile))
-        .hint("write placement = \"host\" in that profile")
 }
 
 /// The whole life of a stage's process: `act` is given the parsed command line, and whatever it

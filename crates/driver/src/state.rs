@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use docker::certificates_directory::is_tmpfs;
 use job::{Environment, Failure, JobKey, Result};
 
-pub(crate) use record::JobRecord;
+pub(crate) use record::{HostRecord, JobRecord, PlaceRecord};
 
 /// Where root keeps state; systemd's `RuntimeDirectory=swarm-executor` makes it for another user.
 const SYSTEM_STATE: &str = "/run/swarm-executor";
@@ -117,6 +117,11 @@ impl JobDirectory {
     /// Where `ca.pem`, `cert.pem` and `key.pem` are.
     pub(crate) fn certificates(&self) -> PathBuf {
         self.path.join("certificates")
+    }
+
+    /// Where the same three are for an engine that has credentials of its own.
+    pub(crate) fn engine_certificates(&self) -> PathBuf {
+        self.path.join("engine-certificates")
     }
 
     /// The socket at which the job's `docker` reaches the cluster.

@@ -1,0 +1,102 @@
+//! Preparing containers on an engine: images, network, containers, services that are ready.
+//!
+//! What is refused without asking anybody is refused first. Then everything that doesn't depend on
+//! each other is done side by side.
+
+use docker::{Cluster, Engine, EngineFacts};
+use job::Result;
+
+use super::{Prepare, cluster_line, engine_words};
+use crate::access::{Access, EngineAccess};
+use crate::placement::{Containers, EngineRecord, Maker, Wanted};
+use crate::state::PlaceRecord;
+
+/// The ways to what prepare asks: the cluster, if the job's docker is led there, and the engine.
+struct Ways {
+    cluster: Option<(Access, Cluster)>,
+    engine: Engine,
+    address: String,
+}
+
+impl Prepare<'_> {
+    pub(super) async fn on_engine(&self) -> Result<()> {
+        let wanted = Wanted::new(self.stage, self.job)?;
+        let ways = self.ways().await?;
+        let maker = Maker::new(self.stage, self.job, &wanted, &ways.engine)?;
+        let containers = Box::pin(maker.make(self.check(&ways, &wanted))).await?;
+        self.record_engine(ways.address, Some(containers))
+    }
+
+    fn record_engine(&self, address: String, containers: Option<Containers>) -> Result<()> {
+        self.record(PlaceRecord::Engine(Box::new(EngineRecord { address, containers })))
+    }
+
+    /// Reads addresses and credentials, and keeps them for the stages to come.
+    async fn ways(&self) -> Result<Ways> {
+        let profile = &self.stage.profile;
+        let needs_cluster = self.has_docker() || EngineAccess::is_of_cluster(self.stage);
+        let cluster =
+            if needs_cluster { Some(Access::gather(self.stage, self.job).await?) } else { None };
+        let access = EngineAccess::gather(self.stage, self.job, cluster.as_ref()).await?;
+        let address = access.address.to_string();
+        self.record_engine(address.clone(), None)?;
+        self.keep_for_engine(cluster.as_ref(), &access)?;
+        let cluster = match cluster {
+            Some(cluster) => {
+                let made = cluster.cluster(profile, |words| self.warn(words))?;
+                Some((cluster, made))
+            }
+            None => None,
+        };
+        let engine = match &cluster {
+            Some((_, cluster)) if EngineAccess::is_of_cluster(self.stage) => {
+                cluster.engine().clone()
+            }
+            _ => access.engine(profile, |words| self.warn(words))?,
+        };
+        Ok(Ways { cluster: cluster.filter(|_| self.has_docker()), engine, address })
+    }
+
+    fn keep_for_engine(&self, cluster: Option<&Access>, engine: &EngineAccess) -> Result<()> {
+        if let Some(cluster) = cluster {
+            self.keep(&self.directory.certificates(), &cluster.credentials)?;
+        }
+        match &engine.credentials {
+            Some(credentials) if EngineAccess::has_own_credentials(self.stage) => {
+                self.keep(&self.directory.engine_certificates(), credentials)
+            }
+            Some(credentials) if cluster.is_none() => {
+                self.keep(&self.directory.certificates(), credentials)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks cluster and engine who they are, which is one question where they are one.
+    async fn check(&self, ways: &Ways, wanted: &Wanted) -> Result<EngineFacts> {
+        let Some((access, cluster)) = &ways.cluster else {
+            let facts = ways.engine.check().await?;
+            self.say(engine_line(&ways.address, &facts));
+            self.say("Docker access: none");
+            return Ok(facts);
+        };
+        let apart = !EngineAccess::is_of_cluster(self.stage);
+        let of_engine =
+            async { if apart { ways.engine.check().await.map(Some) } else { Ok(None) } };
+        let (of_cluster, of_engine) = tokio::try_join!(cluster.check(), of_engine)?;
+        self.say(cluster_line(&access.endpoint, &of_cluster));
+        if let Some(facts) = &of_engine {
+            self.say(engine_line(&ways.address, facts));
+        }
+        let way = wanted.offer.describe(&access.endpoint.to_string());
+        self.say(format!("Docker access: {way}; {}", self.whose_key()));
+        if !wanted.offer.is_meant_by(self.job.claims.get("DOCKER_HOST")) {
+            self.warn_of(&self.detours());
+        }
+        Ok(of_engine.unwrap_or(of_cluster.engine))
+    }
+}
+
+fn engine_line(address: &str, facts: &EngineFacts) -> String {
+    format!("Engine: {address} is {}", engine_words(facts))
+}

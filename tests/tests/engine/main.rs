@@ -1,0 +1,3 @@
+//! Placement engine: jobs in containers on real engines.
+
+mod article;
