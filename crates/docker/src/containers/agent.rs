@@ -36,6 +36,16 @@ pub struct AgentProgram {
     volume: String,
 }
 
+/// The words that make the agent the first process of the container with this name.
+pub(super) fn serve_command(container: &str) -> Vec<String> {
+    [AGENT_PATH, "serve", container].map(str::to_owned).into()
+}
+
+/// The words that, executed in the container with this name, connect stdin and stdout to its agent.
+pub fn bridge_command(container: &str) -> Vec<String> {
+    [AGENT_PATH, "bridge", container].map(str::to_owned).into()
+}
+
 impl AgentProgram {
     /// Reads the program at `path` on the runner machine.
     ///

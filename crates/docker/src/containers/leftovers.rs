@@ -26,9 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Something that bears the job's label. Displays as a person would call it.
+/// Something of a job's. Displays as a person would call it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Leftover {
+pub(super) enum Leftover {
     Container { id: String, name: String },
     Network { id: String, name: String },
     Volume { name: String },
@@ -94,8 +94,13 @@ async fn remove_all(docker: &Docker, leftovers: Vec<Leftover>, deadline: Instant
 }
 
 impl Leftover {
+    /// The container with this name.
+    pub(super) fn container(name: String) -> Self {
+        Self::Container { id: name.clone(), name }
+    }
+
     /// Returns when it is gone, or why it isn't.
-    async fn remove(&self, docker: &Docker, deadline: Instant) -> Result<(), Failure> {
+    pub(super) async fn remove(&self, docker: &Docker, deadline: Instant) -> Result<(), Failure> {
         let patience = deadline.min(Instant::now() + PATIENCE);
         loop {
             let answer = match timeout_at(deadline, self.ask_for_removal(docker)).await {

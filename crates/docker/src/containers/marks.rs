@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use job::JobKey;
+use serde::{Deserialize, Serialize};
 
 /// The label of whatever goes with its job; its value is the job's key.
 pub const JOB_LABEL: &str = "swarm-executor.job";
@@ -18,7 +19,7 @@ pub const PROJECT_LABEL: &str = "swarm-executor.project";
 pub(super) const PREFIX: &str = "swarm-executor";
 
 /// What a container of a job is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Runs the job's own scripts, in the job's image.
     Build,

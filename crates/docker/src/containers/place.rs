@@ -11,25 +11,30 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    CreateContainerOptions, RemoveContainerOptions, StartContainerOptions, UploadToContainerOptions,
+    CreateContainerOptions, StartContainerOptions, UploadToContainerOptions,
 };
 use job::settings::Engine;
 use job::{Failure, Result};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::agent::{AGENT_DIRECTORY, AgentProgram};
+use super::leftovers::Leftover;
 use super::marks::{JobMarks, Role};
 use super::network::Network;
-use super::plan::{Plan, Spec, Subject, agent_command};
+use super::plan::{Plan, Spec, Subject};
 use super::refusal::Answer;
-use super::trouble::Trouble;
-use crate::images::Platform;
+use super::trouble::{MAKE_ROOM, Trouble};
 
 /// How often a request is made, with what was missing brought in between.
 const ATTEMPTS: u32 = 5;
 
 /// The pause between two attempts, for rivals who bring the same to be done.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest wait for a container that stands in the way to be gone.
+const REMOVING: Duration = Duration::from_secs(30);
 
 /// One job's containers on one engine. Clones are the same.
 #[derive(Clone, Debug)]
@@ -48,8 +53,8 @@ struct Deliveries {
     under_way: Mutex<()>,
 }
 
-/// A container of a job.
-#[derive(Clone, Debug)]
+/// A container of a job. Prepare can write it down, for a stage that starts it later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// The engine's name for it.
     pub id: String,
@@ -88,7 +93,7 @@ impl JobContainers {
         let Spec { subject, body } = spec;
         let options = CreateContainerOptions {
             name: Some(self.marks.container(subject.role)),
-            platform: subject.platform.as_ref().map_or_else(String::new, Platform::to_string),
+            platform: subject.platform.clone().unwrap_or_default(),
         };
         let create =
             async || self.docker.create_container(Some(options.clone()), body.clone()).await;
@@ -131,7 +136,7 @@ impl JobContainers {
     /// Whether there is hope that the same request goes well now.
     async fn mend(&self, trouble: Trouble, subject: &Subject, delivered: u32) -> Result<bool> {
         match trouble {
-            Trouble::NameTaken => self.remove(&self.marks.container(subject.role)).await?,
+            Trouble::NameTaken => self.remove(self.marks.container(subject.role)).await?,
             Trouble::NoNetwork => self.network.make(&self.docker, &self.marks).await?,
             Trouble::NoAgent => self.deliver(subject, delivered).await?,
             _ => return Ok(false),
@@ -156,7 +161,7 @@ impl JobContainers {
         // A courier is never started, so that nobody misses the agent in it, and this ends.
         let courier = Box::pin(self.create(courier)).await?;
         let uploaded = self.upload(&courier).await;
-        let removed = self.remove(&courier.id).await;
+        let removed = self.remove(self.marks.container(Role::Courier)).await;
         uploaded.and(removed)
     }
 
@@ -174,23 +179,17 @@ impl JobContainers {
             Err(error) => match Answer::of(error) {
                 // A rival's delivery was quicker by the moment between two system calls.
                 Answer::Refused(refusal) if refusal.says("file exists") => Ok(()),
-                answer => Err(answer.into_failure(|_| failed())),
+                answer => Err(answer.into_failure(|refusal| match Trouble::of(refusal) {
+                    Trouble::DiskFull => failed().hint(MAKE_ROOM),
+                    _ => failed(),
+                })),
             },
         }
     }
 
-    /// Kills and removes; one that is gone, or on its way, is none the less removed.
-    async fn remove(&self, name: &str) -> Result<()> {
-        let options = RemoveContainerOptions { v: true, force: true, link: false };
-        match self.docker.remove_container(name, Some(options)).await.map_err(Answer::of) {
-            Ok(()) => Ok(()),
-            Err(Answer::Refused(refusal)) if refusal.is_absence() || refusal.is_conflict() => {
-                Ok(())
-            }
-            Err(answer) => Err(answer.into_failure(|_| {
-                Failure::system(format!("the engine can't remove the container {name}"))
-            })),
-        }
+    /// Returns when the container is gone, also when somebody else is about to remove it.
+    async fn remove(&self, name: String) -> Result<()> {
+        Leftover::container(name).remove(&self.docker, Instant::now() + REMOVING).await
     }
 }
 
@@ -198,10 +197,5 @@ impl Container {
     /// What it is for.
     pub fn role(&self) -> Role {
         self.subject.role
-    }
-
-    /// The command that, executed in it, connects stdin and stdout to the agent.
-    pub fn bridge(&self, marks: &JobMarks) -> Vec<String> {
-        agent_command("bridge", marks, self.role())
     }
 }

@@ -21,8 +21,9 @@ use bollard::models::{
 };
 use job::Blame;
 use job::settings::{Bytes, Cpus, Device, Engine, Limits, Pids, Security, Swap, Ulimit};
+use serde::{Deserialize, Serialize};
 
-use super::agent::{AGENT_DIRECTORY, AGENT_PATH, AgentProgram};
+use super::agent::{AGENT_DIRECTORY, AGENT_PATH, AgentProgram, serve_command};
 use super::marks::{JobMarks, Kept, Role};
 use super::network::Network;
 use crate::images::{BroughtImage, Platform, WantedImage};
@@ -87,23 +88,24 @@ pub struct Spec {
 }
 
 /// What a container is for, and of which image.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Subject {
     pub(super) role: Role,
-    /// The image's name as it was asked for, and who asked for it.
+    /// The image's name as it was asked for.
     pub(super) image: String,
-    pub(super) asked_by: Blame,
-    /// Who named the user, if not the image.
-    pub(super) user_by: Blame,
     pub(super) image_id: String,
-    pub(super) platform: Option<Platform>,
+    pub(super) platform: Option<String>,
+    /// Whether the job named the image, not the profile.
+    pub(super) image_by_job: bool,
+    /// Whether the profile names the user, not the job or the image.
+    pub(super) user_by_profile: bool,
 }
 
 impl Plan<'_> {
     /// The container for the job's own scripts.
     pub fn build(&self, wanted: &WantedImage, image: &BroughtImage, terms: BuildTerms) -> Spec {
         let mut spec = self.with_agent(Role::Build, wanted, image);
-        spec.subject.user_by = self.user_by();
+        spec.subject.user_by_profile = self.engine.security.user.is_some();
         spec.body.user = self.engine.security.user.clone().or(terms.user);
         spec.body.networking_config = self.aliases(vec![BUILD_ALIAS.to_owned()]);
         let host = spec.body.host_config.get_or_insert_default();
@@ -164,7 +166,7 @@ impl Plan<'_> {
     fn with_agent(&self, role: Role, wanted: &WantedImage, image: &BroughtImage) -> Spec {
         let mut spec = self.any(role, wanted, image, no_log());
         let body = &mut spec.body;
-        body.entrypoint = Some(agent_command("serve", self.marks, role));
+        body.entrypoint = Some(serve_command(&self.marks.container(role)));
         body.open_stdin = Some(true);
         body.stdin_once = Some(false);
         body.tty = Some(false);
@@ -207,10 +209,10 @@ impl Plan<'_> {
         let subject = Subject {
             role,
             image: wanted.reference.to_string(),
-            asked_by: wanted.asked_by,
-            user_by: Blame::Job,
             image_id: image.id.clone(),
-            platform: wanted.platform.clone(),
+            platform: wanted.platform.as_ref().map(Platform::to_string),
+            image_by_job: wanted.asked_by == Blame::Job,
+            user_by_profile: false,
         };
         Spec { subject, body }
     }
@@ -221,10 +223,6 @@ impl Plan<'_> {
         secure(host, &self.engine.security);
         let tmpfs = self.engine.tmpfs.clone();
         host.tmpfs = Some(tmpfs.into_iter().collect());
-    }
-
-    fn user_by(&self) -> Blame {
-        if self.engine.security.user.is_some() { Blame::System } else { Blame::Job }
     }
 
     /// Only on the job's own network there is anybody to find the container by name.
@@ -241,11 +239,6 @@ impl Spec {
     pub fn role(&self) -> Role {
         self.subject.role
     }
-}
-
-/// The words that start the agent as `verb` in the container in this role.
-pub(super) fn agent_command(verb: &str, marks: &JobMarks, role: Role) -> Vec<String> {
-    vec![AGENT_PATH.to_owned(), verb.to_owned(), marks.container(role)]
 }
 
 fn limit(host: &mut HostConfig, limits: &Limits) {

@@ -10,6 +10,10 @@ use super::marks::Role;
 use super::plan::Subject;
 use super::refusal::Refusal;
 
+/// The remedy for a full disk.
+pub(super) const MAKE_ROOM: &str =
+    "make room on the engine's machine, for instance with `docker system prune`";
+
 /// Kinds of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -110,13 +114,14 @@ impl Trouble {
 
     fn blame(self, subject: &Subject) -> Blame {
         match self {
-            Self::NoUser => subject.user_by,
-            Self::NoCommand | Self::NotExecutable if subject.is_service() => subject.asked_by,
+            Self::NoUser if !subject.user_by_profile => Blame::Job,
+            Self::NoCommand | Self::NotExecutable if subject.is_service() => subject.named_by(),
             Self::NameTaken
             | Self::NoNetwork
             | Self::NoAgent
             | Self::NotExecutable
             | Self::NoImage
+            | Self::NoUser
             | Self::NoCommand
             | Self::NoRuntime
             | Self::NoDevice
@@ -158,14 +163,13 @@ impl Trouble {
     }
 
     fn remedy(self, subject: &Subject) -> Option<&'static str> {
-        let from_profile = subject.user_by == Blame::System;
         Some(match self {
             Self::NotExecutable if subject.is_service() => {
                 "name an image for the engine's platform, or its platform in `docker:platform`"
             }
             Self::NotExecutable => "install the agent that is built for the engine's machine",
             Self::NoImage => "retry the job; let nothing remove images while jobs run",
-            Self::NoUser if from_profile => "check `user` in the profile",
+            Self::NoUser if subject.user_by_profile => "check `user` in the profile",
             Self::NoUser => "name a user by its number, or one that is in the image's /etc/passwd",
             Self::NoCommand if subject.is_service() => {
                 "check the service's `entrypoint` and `command`"
@@ -178,9 +182,7 @@ impl Trouble {
             Self::Security => "check `security_opt`, `cap_add` and `cap_drop` in the profile",
             Self::Mounts => "check `volumes` and `tmpfs` in the profile",
             Self::Hosts => "check `extra_hosts` in the profile",
-            Self::DiskFull => {
-                "make room on the engine's machine, for instance with `docker system prune`"
-            }
+            Self::DiskFull => MAKE_ROOM,
             Self::NameTaken => "look for what else removes or makes containers on the engine",
             Self::NoNetwork => "let nothing remove networks while jobs run",
             Self::NoAgent | Self::NoCommand | Self::Other => return None,
@@ -192,6 +194,10 @@ impl Subject {
     /// Whether what it starts is the image's, not the agent.
     pub(super) fn is_service(&self) -> bool {
         matches!(self.role, Role::Service(_))
+    }
+
+    fn named_by(&self) -> Blame {
+        if self.image_by_job { Blame::Job } else { Blame::System }
     }
 }
 

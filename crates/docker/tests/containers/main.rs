@@ -31,6 +31,7 @@ async fn containers_on_real_engines() {
             agents::a_delivery_that_broke_off_is_made_good(&bench),
             agents::an_image_without_anything_takes_the_agent(&bench),
             starts::a_container_of_the_same_name_is_replaced(&bench),
+            starts::a_container_that_was_written_down_is_started_later(&bench),
             starts::the_shared_network_is_made_once_by_rivals(&bench),
             starts::services_are_found_by_their_aliases(&bench),
             starts::what_the_engine_refuses_is_told(&bench),

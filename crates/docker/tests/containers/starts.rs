@@ -1,6 +1,6 @@
 //! What happens when containers are made and started.
 
-use docker::containers::{BuildTerms, Network, Role, ServiceTerms};
+use docker::containers::{BuildTerms, JobContainers, Network, Role, ServiceTerms};
 use futures::future::join_all;
 use job::Blame;
 use job::settings::Device;
@@ -15,6 +15,13 @@ pub(crate) async fn a_container_of_the_same_name_is_replaced(bench: &Bench) {
     let named = format!("name={}$", job.marks.container(Role::Build));
     let list = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &named];
     assert_eq!(bench.cli(&list).await, later.id);
+}
+
+pub(crate) async fn a_container_that_was_written_down_is_started_later(bench: &Bench) {
+    let job = bench.first_job();
+    let written = serde_json::to_vec(&job.helper().await.unwrap()).unwrap();
+    let later = JobContainers::new(&job.docker, job.marks, Network::Shared, job.agent);
+    later.start(&serde_json::from_slice(&written).unwrap()).await.unwrap();
 }
 
 pub(crate) async fn the_shared_network_is_made_once_by_rivals(bench: &Bench) {
