@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use agent::link::Key;
 use docker::containers::{
-    AgentProgram, BuildTerms, JobContainers, JobMarks, Network, ServiceTerms, Spec,
+    AgentProgram, BuildTerms, JobContainers, JobMarks, Network, ServiceTerms, Spec, bridge_command,
 };
 use docker::images::{
     BroughtImage, Helpers, ImageBringer, Patience, Registries, Sources, WantedImage,
@@ -145,7 +145,7 @@ impl<'a> Maker<'a> {
         })?;
         let made = containers.create(spec).await?;
         containers.start(&made).await?;
-        let bridge = made.bridge(&self.marks);
+        let bridge = bridge_command(&self.marks.container(made.role()));
         Ok(Container { bridge, id: made.id, entrypoint, directory: directory(image), key })
     }
 
@@ -193,8 +193,8 @@ fn registries(stage: &Stage<'_>, job: &JobContext) -> Result<Registries> {
     let auth_config = job.variable(AUTH_CONFIG).filter(|text| !text.is_empty()).or_else(of_runner);
     Registries::read(Sources {
         auth_config: auth_config.map(Into::into),
-        home: stage.environment.non_empty("HOME").map(PathBuf::from),
         job: job.proofs.credentials().to_vec(),
+        home: stage.environment.non_empty("HOME").map(PathBuf::from),
         helpers: Helpers::default(),
     })
 }
