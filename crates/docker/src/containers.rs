@@ -28,7 +28,7 @@ mod plan;
 mod refusal;
 mod trouble;
 
-pub use self::agent::{AGENT_DIRECTORY, AGENT_PATH, AgentProgram, bridge_command};
+pub use self::agent::{AGENT_DIRECTORY, AGENT_PATH, AgentProgram};
 pub use self::marks::{JOB_LABEL, JobMarks, PROJECT_LABEL, ROLE_LABEL, Role};
 pub use self::network::Network;
 pub use self::place::{Container, JobContainers};

@@ -42,7 +42,7 @@ pub(super) fn serve_command(container: &str) -> Vec<String> {
 }
 
 /// The words that, executed in the container with this name, connect stdin and stdout to its agent.
-pub fn bridge_command(container: &str) -> Vec<String> {
+pub(super) fn bridge_command(container: &str) -> Vec<String> {
     [AGENT_PATH, "bridge", container].map(str::to_owned).into()
 }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::agent::{AGENT_DIRECTORY, AgentProgram};
+use super::agent::{AGENT_DIRECTORY, AgentProgram, bridge_command};
 use super::leftovers::Leftover;
 use super::marks::{JobMarks, Role};
 use super::network::Network;
@@ -197,5 +197,10 @@ impl Container {
     /// What it is for.
     pub fn role(&self) -> Role {
         self.subject.role
+    }
+
+    /// The command that, executed in it, connects stdin and stdout to its agent.
+    pub fn bridge(&self, marks: &JobMarks) -> Vec<String> {
+        bridge_command(&marks.container(self.role()))
     }
 }
