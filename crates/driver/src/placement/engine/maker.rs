@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use agent::link::Key;
 use docker::containers::{
-    AgentProgram, BuildTerms, JobContainers, JobMarks, Network, ServiceTerms, Spec, bridge_command,
+    AgentProgram, BuildTerms, JobContainers, JobMarks, Network, ServiceTerms, Spec,
 };
 use docker::images::{
     BroughtImage, Helpers, ImageBringer, Patience, Registries, Sources, WantedImage,
@@ -145,7 +145,7 @@ impl<'a> Maker<'a> {
         })?;
         let made = containers.create(spec).await?;
         containers.start(&made).await?;
-        let bridge = bridge_command(&self.marks.container(made.role()));
+        let bridge = made.bridge(&self.marks);
         Ok(Container { bridge, id: made.id, entrypoint, directory: directory(image), key })
     }
 
