@@ -5,12 +5,14 @@
 //! `docs/benchmarks.md` explains how to read it.
 
 mod client;
+mod engine;
 mod jobs;
 mod latency;
 mod memory;
 mod noop;
 mod pairs;
 mod scripts;
+mod stages;
 mod table;
 mod transfer;
 
@@ -38,6 +40,9 @@ pub(crate) struct Arguments {
     /// How many no-op jobs to play each way
     #[arg(long, default_value_t = 30)]
     jobs: usize,
+    /// How many no-op jobs in containers to play each way
+    #[arg(long, default_value_t = 4)]
+    container_jobs: usize,
     /// How many docker commands to run each way
     #[arg(long, default_value_t = 40)]
     commands: usize,
@@ -45,7 +50,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 500)]
     requests: usize,
     /// How many transfers to make each way
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 4)]
     transfers: usize,
     /// How much one transfer moves, in MiB
     #[arg(long, default_value_t = 1024)]
@@ -56,6 +61,8 @@ pub(crate) struct Arguments {
 enum Part {
     /// A job that does nothing, beside four trivial shell scripts
     Noop,
+    /// Jobs in containers that do nothing, beside a bash driver and the least of requests
+    Engine,
     /// docker commands and single requests, beside direct mutual TLS
     Latency,
     /// Large transfers both ways, beside direct mutual TLS
@@ -107,6 +114,12 @@ async fn measure(arguments: &Arguments, swarm: &SwarmHandle, jobs: &Jobs) -> Res
     if arguments.wants(Part::Noop) {
         say("no-op jobs, and the same jobs by four trivial scripts");
         table::print(&noop::measure(jobs, arguments.jobs).await?);
+    }
+    if arguments.wants(Part::Engine) {
+        say(
+            "no-op jobs in containers, by a bash driver, and by the requests that can't be avoided",
+        );
+        engine::measure(jobs, manager, arguments.container_jobs).await?;
     }
     if arguments.wants(Part::Latency) {
         say("docker commands and single requests, through the gateway and direct");

@@ -13,8 +13,40 @@ use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// What a waiting job writes before its gateway's socket.
-const MARK: &str = "the gateway is at ";
+/// The image of jobs in containers.
+pub(crate) const IMAGE: &str = "job:bash";
+
+/// What a waiting job writes before its `DOCKER_HOST`.
+const MARK: &str = "this job waits with DOCKER_HOST=";
+
+/// A profile for each placement that sets as little as can be, so that those of this machine don't
+/// matter.
+const SETTINGS: &str = r#"
+[profile.host]
+
+[profile.engine]
+placement = "engine"
+
+[profile.engine.engine]
+helper_image = "gitlab-helper:test"
+pull_policy = "if-not-present"
+"#;
+
+/// Where scripts run.
+#[derive(Clone, Copy)]
+pub(crate) enum Placement {
+    Host,
+    Engine,
+}
+
+impl Placement {
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Engine => "engine",
+        }
+    }
+}
 
 /// Plays jobs with the credentials of one client.
 pub(crate) struct Jobs {
@@ -27,10 +59,22 @@ pub(crate) struct Jobs {
 
 /// A job that waits, from its script on.
 pub(crate) struct Waiting {
-    /// Where its gateway listens.
-    pub(crate) socket: PathBuf,
+    /// The script's `DOCKER_HOST`; empty in a container, where docker goes unled.
+    docker_host: String,
     /// The process of `swarm-executor-run`.
     pub(crate) run: Process,
+}
+
+impl Waiting {
+    /// Where the gateway of a job on this machine listens.
+    pub(crate) fn socket(&self) -> &Path {
+        Path::new(self.docker_host.trim_start_matches("unix://"))
+    }
+
+    /// A docker CLI at that gateway.
+    pub(crate) fn docker(&self) -> Command {
+        docker_over_socket(self.socket())
+    }
 }
 
 impl Jobs {
@@ -43,7 +87,7 @@ impl Jobs {
         let directory = tempfile::tempdir().map_err(unusable)?;
         let client = swarm.client()?;
         client.write_to(&directory.path().join("certificates"))?;
-        std::fs::write(directory.path().join("settings.toml"), "").map_err(unusable)?;
+        std::fs::write(directory.path().join("settings.toml"), SETTINGS).map_err(unusable)?;
         let endpoint = swarm.manager().endpoint();
         Ok(Self { endpoint, client, programs, directory, interrupted })
     }
@@ -53,48 +97,60 @@ impl Jobs {
         self.directory.path()
     }
 
-    /// A runner with the four programs and no settings.
-    pub(crate) fn runner(&self) -> Runner {
-        Runner::new(self.stage("run"))
-            .config(self.stage("config"))
-            .prepare(self.stage("prepare"))
-            .cleanup(self.stage("cleanup"))
+    /// A runner with the four programs.
+    pub(crate) fn runner(&self, placement: Placement) -> Runner {
+        let stage = |name| Exec::new(self.program(name)).args(self.settings(placement));
+        Runner::new(stage("run"))
+            .config(stage("config"))
+            .prepare(stage("prepare"))
+            .cleanup(stage("cleanup"))
     }
 
-    /// The same runner, except that what a stage writes goes through a shell's filter first.
-    pub(crate) fn filtered_runner(&self, filter: &str) -> Runner {
-        let filtered = format!("exec \"$0\" \"$@\" > >(exec {filter})");
-        let words = ["-c".into(), filtered.into(), self.program("run").into_os_string()];
+    /// The same runner, except that what a stage writes goes elsewhere, in a shell's words.
+    pub(crate) fn redirected_runner(&self, placement: Placement, to: &str) -> Runner {
+        let redirected = format!("exec \"$0\" \"$@\" > {to}");
+        let words = ["-c".into(), redirected.into(), self.program("run").into_os_string()];
         let shell = Exec::new("/bin/bash").args(words);
-        Runner { run: shell.args(self.settings()), ..self.runner() }
-    }
-
-    fn stage(&self, name: &str) -> Exec {
-        Exec::new(self.program(name)).args(self.settings())
+        Runner { run: shell.args(self.settings(placement)), ..self.runner(placement) }
     }
 
     fn program(&self, name: &str) -> PathBuf {
         self.programs.join(format!("swarm-executor-{name}"))
     }
 
-    /// Settings that set nothing, so that those of this machine don't matter.
-    fn settings(&self) -> [PathBuf; 2] {
-        [PathBuf::from("--settings"), self.directory().join("settings.toml")]
+    fn settings(&self, placement: Placement) -> [PathBuf; 4] {
+        let settings = self.directory().join("settings.toml");
+        ["--settings".into(), settings, "--profile".into(), placement.profile().into()]
     }
 
     /// A job without sources, with the four variables of the article's job and an id of its own.
     pub(crate) fn job(&self, script: &[&str]) -> Job {
+        self.job_at(&self.endpoint, script)
+    }
+
+    /// The same job in a container, without a stage that needs the helper image.
+    pub(crate) fn container_job(&self, endpoint: &str, script: &[&str]) -> Job {
+        let job = self.job_at(endpoint, script).image(IMAGE);
+        job.variable(Variable::new("GIT_STRATEGY", "none"))
+    }
+
+    fn job_at(&self, endpoint: &str, script: &[&str]) -> Job {
         let mut job = Job::new("bench").script(script.iter().copied());
         job.id = next_id();
-        job.variable(Variable::new("DOCKER_SWARM_MASTER", &self.endpoint))
+        job.variable(Variable::new("DOCKER_SWARM_MASTER", endpoint))
             .variable(Variable::new("DOCKER_MACHINE_CA", &self.client.ca))
             .variable(Variable::new("DOCKER_MACHINE_CLIENT_CERT", &self.client.cert))
             .variable(Variable::new("DOCKER_MACHINE_CLIENT_KEY", &self.client.key))
     }
 
+    /// The client's `ca.pem`, `cert.pem` and `key.pem`.
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.directory().join("certificates")
+    }
+
     /// A docker CLI that talks to the cluster itself.
     pub(crate) fn docker_direct(&self) -> Command {
-        docker_over_tls(&self.endpoint, &self.directory().join("certificates"))
+        docker_over_tls(&self.endpoint, &self.certificates())
     }
 
     /// Plays a job to its end, which must be a success.
@@ -112,11 +168,13 @@ impl Jobs {
     pub(crate) async fn waiting<T>(
         &self,
         runner: &Runner,
-        script: &[&str],
+        mut job: Job,
         measure: impl AsyncFnOnce(&Waiting) -> Result<T>,
     ) -> Result<T> {
-        let tell = format!("echo \"{MARK}$DOCKER_HOST\"");
-        let job = self.job(&[script, &[&tell, "exec sleep infinity"]].concat());
+        let tell = format!("echo \"{MARK}${{DOCKER_HOST-}}\"");
+        for step in &mut job.steps {
+            step.script.extend([tell.clone(), "exec sleep infinity".to_owned()]);
+        }
         let (ready, is_ready) = oneshot::channel();
         let cancel = Cancel::default();
         let mut playing =
@@ -147,10 +205,9 @@ impl Jobs {
     }
 }
 
-/// A docker CLI at the gateway of a waiting job.
-pub(crate) fn docker_through(waiting: &Waiting) -> Command {
+fn docker_over_socket(socket: &Path) -> Command {
     let mut command = Command::new("docker");
-    command.arg("--host").arg(format!("unix://{}", waiting.socket.display()));
+    command.arg("--host").arg(format!("unix://{}", socket.display()));
     for variable in ["DOCKER_API_VERSION", "DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_HOST"] {
         command.env_remove(variable);
     }
@@ -159,7 +216,7 @@ pub(crate) fn docker_through(waiting: &Waiting) -> Command {
     command
 }
 
-/// Reads the log of a job until it tells where its gateway is.
+/// Reads the log of a job until it tells that it waits.
 struct Lookout {
     ready: Option<oneshot::Sender<Waiting>>,
     run: Option<Process>,
@@ -183,19 +240,18 @@ impl Lookout {
     }
 
     fn look(&mut self) {
-        let told =
-            self.log.lines().find_map(|line| line.strip_prefix(MARK)?.strip_prefix("unix://"));
-        if let (Some(socket), true) = (told, self.log.ends_with('\n'))
+        let told = self.log.lines().find_map(|line| line.strip_prefix(MARK));
+        if let (Some(docker_host), true) = (told, self.log.ends_with('\n'))
             && let (Some(ready), Some(run)) = (self.ready.take(), self.run.clone())
         {
             // Whoever waited for it may have given up.
-            let _ = ready.send(Waiting { socket: PathBuf::from(socket), run });
+            let _ = ready.send(Waiting { docker_host: docker_host.to_owned(), run });
         }
     }
 }
 
 fn lost(error: oneshot::error::RecvError) -> Failure {
-    Failure::system("a job ended before it told where its gateway is").caused_by(error)
+    Failure::system("a job ended before it waited").caused_by(error)
 }
 
 fn failed(outcome: &Outcome) -> Failure {

@@ -9,7 +9,7 @@ use job::{Failure, Result};
 use tokio::process::Command;
 
 use super::client::Client;
-use super::jobs::{Jobs, Waiting, docker_through};
+use super::jobs::{Jobs, Placement, Waiting};
 use super::pairs::{Pairs, Short};
 use super::table::{Aim, Row};
 
@@ -20,13 +20,13 @@ const COMMANDS: [&[&str]; 3] = [&["version"], &["ps", "--all"], &["service", "ls
 const REQUESTS: [&str; 3] = ["/_ping", "/containers/json?all=1", "/info"];
 
 pub(crate) async fn measure(jobs: &Jobs, commands: usize, requests: usize) -> Result<Vec<Row>> {
-    jobs.waiting(&jobs.runner(), &[], async |waiting| {
+    jobs.waiting(&jobs.runner(Placement::Host), jobs.job(&[]), async |waiting| {
         let mut rows = Vec::new();
         for arguments in COMMANDS {
             rows.push(command(jobs, waiting, arguments, commands).await?);
         }
         let direct = Client::direct(&jobs.endpoint, &jobs.client).await?;
-        let through = Client::through(&waiting.socket).await?;
+        let through = Client::through(waiting.socket()).await?;
         for path in REQUESTS {
             let pairs = Pairs::take(
                 requests,
@@ -44,7 +44,7 @@ async fn command(jobs: &Jobs, waiting: &Waiting, arguments: &[&str], count: usiz
     let pairs = Pairs::take(
         count,
         async || quietly(jobs.docker_direct().args(arguments)).await,
-        async || quietly(docker_through(waiting).args(arguments)).await,
+        async || quietly(waiting.docker().args(arguments)).await,
     );
     Ok(row(format!("docker {}", arguments.join(" ")), &pairs.await?))
 }

@@ -16,7 +16,7 @@ use play::Event;
 use procfs::process::Process;
 use testkit::nodes::Node;
 
-use super::jobs::{Jobs, Waiting, docker_through};
+use super::jobs::{Jobs, Placement, Waiting};
 use super::table::{Aim, Row};
 use super::transfer;
 
@@ -28,6 +28,10 @@ const JOBS: usize = 5;
 
 /// Between two looks.
 const PACE: Duration = Duration::from_micros(200);
+
+/// Where output goes of which only the lines that tell something come here: the player keeps a job's
+/// log whole.
+const TELLING: &str = ">(exec grep --line-buffered --invert-match '^$')";
 
 const AGENT: &str = "swarm-executor-agent";
 
@@ -55,7 +59,7 @@ async fn in_jobs(jobs: &Jobs) -> Result<Peaks> {
                 std::thread::spawn(move || watch(process.pid, &peaks));
             }
         };
-        jobs.play(&jobs.runner(), &job, watcher).await?;
+        jobs.play(&jobs.runner(Placement::Host), &job, watcher).await?;
     }
     let peaks = peaks.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(peaks.clone())
@@ -64,21 +68,24 @@ async fn in_jobs(jobs: &Jobs) -> Result<Peaks> {
 /// Of a stage whose gateway passes large transfers.
 async fn in_transfers(jobs: &Jobs, manager: &Node, size: u64) -> Result<Peaks> {
     let transfers = transfer::all(jobs.directory(), manager, size).await?;
-    jobs.waiting(&jobs.runner(), &[], async |waiting| {
+    jobs.waiting(&jobs.runner(Placement::Host), jobs.job(&[]), async |waiting| {
         for transfer in &transfers {
-            transfer.make(&mut docker_through(waiting)).await?;
+            transfer.make(&mut waiting.docker()).await?;
         }
         now(waiting)
     })
     .await
 }
 
-/// Of a stage whose script writes much. Only the lines that tell something come here: the player
-/// keeps a job's log whole.
+/// Of a stage whose script writes much.
 async fn in_output(jobs: &Jobs, size: u64) -> Result<Peaks> {
-    let runner = jobs.filtered_runner("grep --line-buffered --invert-match '^$'");
-    let write = format!("head --bytes={size}M /dev/zero | tr '\\0' '\\n'");
-    jobs.waiting(&runner, &[&write], async |waiting| now(waiting)).await
+    let runner = jobs.redirected_runner(Placement::Host, TELLING);
+    jobs.waiting(&runner, jobs.job(&[&empty_lines(size)]), async |waiting| now(waiting)).await
+}
+
+/// So many MiB of them, as a command.
+fn empty_lines(size: u64) -> String {
+    format!("head --bytes={size}M /dev/zero | tr '\\0' '\\n'")
 }
 
 /// Looks at a process and its agent until it has ended.

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use job::Result;
-use play::{Outcome, Runner};
+use play::Runner;
 
-use super::jobs::Jobs;
-use super::pairs::{Pairs, Short};
+use super::jobs::{Jobs, Placement};
+use super::pairs::Pairs;
 use super::scripts;
+use super::stages::{self, Stages, Took};
 use super::table::{Aim, Row};
 
 /// What the whole job may add, in seconds.
@@ -16,7 +17,7 @@ const LIMIT: f64 = 0.150;
 /// Plays the job with trivial scripts and with the four programs in turns.
 pub(crate) async fn measure(jobs: &Jobs, count: usize) -> Result<Vec<Row>> {
     let plain = scripts::runner(jobs.directory())?;
-    let ours = jobs.runner();
+    let ours = jobs.runner(Placement::Host);
     let (mut whole, mut stages) = (Pairs::default(), Stages::default());
     for warm in [false].into_iter().chain(std::iter::repeat_n(true, count)) {
         let (plain, plain_took) = played(jobs, &plain).await?;
@@ -26,44 +27,16 @@ pub(crate) async fn measure(jobs: &Jobs, count: usize) -> Result<Vec<Row>> {
             stages.add(&plain, &ours);
         }
     }
-    let name = format!("no-op job, {} stages", stages.0.len());
+    let mut rows: Vec<_> = stages.rows().collect();
+    let name = format!("no-op job, {} stages", rows.len());
     let aim = Aim { words: "adds < 150 ms", met: whole.added() < LIMIT };
-    let mut rows = vec![Row { aim: Some(aim), ..row(name, &whole) }];
-    rows.extend(stages.0.iter().map(|(stage, pairs)| row(format!("  {stage}"), pairs)));
+    rows.insert(0, Row { aim: Some(aim), ..stages::row(name, &whole) });
     Ok(rows)
 }
 
-async fn played(jobs: &Jobs, runner: &Runner) -> Result<(Outcome, Duration)> {
+async fn played(jobs: &Jobs, runner: &Runner) -> Result<(Took, Duration)> {
     let job = jobs.job(&["true"]);
     let began = Instant::now();
     let outcome = jobs.play(runner, &job, |_| {}).await?;
-    Ok((outcome, began.elapsed()))
-}
-
-/// Each stage by its name, in the order of the job.
-#[derive(Default)]
-struct Stages(Vec<(String, Pairs)>);
-
-impl Stages {
-    fn add(&mut self, plain: &Outcome, ours: &Outcome) {
-        if self.0.is_empty() {
-            let named = plain.stages.iter().map(|record| (record.stage.clone(), Pairs::default()));
-            self.0 = named.collect();
-        }
-        for ((_, pairs), (plain, ours)) in
-            self.0.iter_mut().zip(plain.stages.iter().zip(&ours.stages))
-        {
-            pairs.add(plain.took, ours.took);
-        }
-    }
-}
-
-fn row(what: String, pairs: &Pairs) -> Row {
-    Row {
-        what,
-        plain: pairs.plain().milliseconds(),
-        ours: pairs.ours().milliseconds(),
-        figure: format!("adds {} ms, {}×", Short(pairs.added() * 1e3), Short(pairs.ratio())),
-        aim: None,
-    }
+    Ok((stages::took(&outcome), began.elapsed()))
 }

@@ -11,7 +11,7 @@ use job::{Failure, Result};
 use testkit::nodes::Node;
 use tokio::process::Command;
 
-use super::jobs::{Jobs, docker_through};
+use super::jobs::{Jobs, Placement};
 use super::latency::quietly;
 use super::pairs::{Pairs, Short};
 use super::table::{Aim, Row};
@@ -36,15 +36,15 @@ pub(crate) async fn measure(
     size: u64,
 ) -> Result<Vec<Row>> {
     let transfers = all(jobs.directory(), manager, size).await?;
-    jobs.waiting(&jobs.runner(), &[], async |waiting| {
+    jobs.waiting(&jobs.runner(Placement::Host), jobs.job(&[]), async |waiting| {
         let mut rows = Vec::new();
         for transfer in &transfers {
             let pairs = Pairs::take(
                 count,
                 async || transfer.make(&mut jobs.docker_direct()).await,
-                async || transfer.make(&mut docker_through(waiting)).await,
+                async || transfer.make(&mut waiting.docker()).await,
             );
-            rows.push(row(transfer, &pairs.await?, size));
+            rows.push(row(transfer.name, &pairs.await?, size));
         }
         Ok(rows)
     })
@@ -53,10 +53,7 @@ pub(crate) async fn measure(
 
 /// Makes what is transferred, and the container at the other end.
 pub(crate) async fn all(directory: &Path, manager: &Node, size: u64) -> Result<Vec<Transfer>> {
-    manager.docker(&["rm", "--force", CONTAINER]).await.ok();
-    let start = ["run", "--detach", "--network=none", "--name", CONTAINER];
-    let image = ["jwilder/whoami:latest", "sleep", "100000"];
-    manager.docker(&[start.as_slice(), &image].concat()).await?;
+    start_container(manager, "jwilder/whoami:latest").await?;
     let make = format!("truncate -s {size}M /large");
     manager.docker(&["exec", CONTAINER, "sh", "-c", &make]).await?;
     let (zeros, archive) = (directory.join("zeros"), directory.join("zeros.tar"));
@@ -80,6 +77,13 @@ pub(crate) async fn all(directory: &Path, manager: &Node, size: u64) -> Result<V
             input: None,
         },
     ])
+}
+
+/// Starts the container at the other end; one that is there goes.
+async fn start_container(manager: &Node, image: &str) -> Result<()> {
+    manager.docker(&["rm", "--force", CONTAINER]).await.ok();
+    let start = ["run", "--detach", "--network=none", "--name", CONTAINER];
+    manager.docker(&[start.as_slice(), &[image, "sleep", "100000"]].concat()).await.map(drop)
 }
 
 /// A sparse file, and a sparse archive with such a file.
@@ -111,10 +115,10 @@ impl Transfer {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-fn row(transfer: &Transfer, pairs: &Pairs, size: u64) -> Row {
+fn row(name: &str, pairs: &Pairs, size: u64) -> Row {
     let throughput = 1.0 / pairs.ratio();
     Row {
-        what: format!("{}, {size} MiB", transfer.name),
+        what: format!("{name}, {size} MiB"),
         plain: pairs.plain().throughput(size as f64),
         ours: pairs.ours().throughput(size as f64),
         figure: format!("{}× of direct", Short(throughput)),
