@@ -129,11 +129,15 @@ async fn measure(arguments: &Arguments, swarm: &SwarmHandle, jobs: &Jobs) -> Res
     if arguments.wants(Part::Transfer) {
         say("transfers, through the gateway and direct");
         let (count, size) = (arguments.transfers, arguments.size);
-        table::print(&transfer::measure(jobs, manager, count, size).await?);
+        let mut rows = transfer::measure(jobs, manager, count, size).await?;
+        rows.extend(transfer::output(jobs, manager, count, size).await?);
+        table::print(&rows);
     }
     if arguments.wants(Part::Memory) {
         say("peak memory");
-        table::print(&memory::measure(jobs, manager, arguments.size).await?);
+        let mut rows = memory::measure(jobs, manager, arguments.size).await?;
+        rows.extend(memory::of_container(jobs, manager, arguments.size).await?);
+        table::print(&rows);
     }
     Ok(())
 }

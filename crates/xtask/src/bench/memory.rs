@@ -23,6 +23,9 @@ use super::transfer;
 /// What a stage may need, in KiB.
 const LIMIT: u64 = 20 * 1024;
 
+/// What `run` and an agent in a container may need each, in KiB.
+const CONTAINER_LIMIT: u64 = 32 * 1024;
+
 /// Jobs that are looked at, for a look may come a little early.
 const JOBS: usize = 5;
 
@@ -81,6 +84,37 @@ async fn in_transfers(jobs: &Jobs, manager: &Node, size: u64) -> Result<Peaks> {
 async fn in_output(jobs: &Jobs, size: u64) -> Result<Peaks> {
     let runner = jobs.redirected_runner(Placement::Host, TELLING);
     jobs.waiting(&runner, jobs.job(&[&empty_lines(size)]), async |waiting| now(waiting)).await
+}
+
+/// Of `run` and of the agent in the container when a script there has written much.
+pub(crate) async fn of_container(jobs: &Jobs, manager: &Node, size: u64) -> Result<Vec<Row>> {
+    let runner = jobs.redirected_runner(Placement::Engine, TELLING);
+    let job = jobs.container_job(&jobs.endpoint, &[&empty_lines(size)]);
+    let peaks = jobs.waiting(&runner, job, async |waiting| {
+        let mut peaks = now(waiting)?;
+        peaks.extend(mark(&first_process(manager).await?));
+        Ok(peaks)
+    });
+    let row = |(name, peak): (String, u64)| Row {
+        aim: Some(Aim { words: "≤ 32 MiB", met: peak <= CONTAINER_LIMIT }),
+        ..row(&format!("{size} MiB of output in a container"), &name, peak, 0)
+    };
+    Ok(peaks.await?.into_iter().map(row).collect())
+}
+
+/// The first process of the only build container, as this machine sees it: the engine has a process
+/// namespace of its own, so its numbers don't count here, but the agent's command line has the name
+/// of the job.
+async fn first_process(manager: &Node) -> Result<Process> {
+    let list = ["ps", "--quiet", "--filter", "label=swarm-executor.role=build"];
+    let container = manager.docker(&list).await?;
+    let format = "{{.Path}}{{range .Args}} {{.}}{{end}}";
+    let words = manager.docker(&["inspect", "--format", format, container.trim()]).await?;
+    let command: Vec<_> = words.split_whitespace().collect();
+    let found = procfs::process::all_processes().ok().and_then(|mut all| {
+        all.find_map(|process| process.ok().filter(|it| it.cmdline().is_ok_and(|it| it == command)))
+    });
+    found.ok_or_else(|| Failure::system(format!("no process runs `{words}`")))
 }
 
 /// So many MiB of them, as a command.

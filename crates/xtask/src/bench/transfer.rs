@@ -1,4 +1,4 @@
-//! Large transfers both ways, by the docker CLI.
+//! Large transfers both ways, by the docker CLI, and the large output of a script in a container.
 //!
 //! What is sent are zeros from sparse files, so that no disk is measured where none is needed;
 //! neither Docker's API nor TLS compresses them.
@@ -6,12 +6,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Instant;
 
 use job::{Failure, Result};
 use testkit::nodes::Node;
 use tokio::process::Command;
 
-use super::jobs::{Jobs, Placement};
+use super::jobs::{IMAGE, Jobs, Placement};
 use super::latency::quietly;
 use super::pairs::{Pairs, Short};
 use super::table::{Aim, Row};
@@ -49,6 +50,31 @@ pub(crate) async fn measure(
         Ok(rows)
     })
     .await
+}
+
+/// The output of the same command: of `docker exec`, and of a job's script in a container.
+pub(crate) async fn output(
+    jobs: &Jobs,
+    manager: &Node,
+    count: usize,
+    size: u64,
+) -> Result<Vec<Row>> {
+    start_container(manager, IMAGE).await?;
+    let write = format!("head --bytes={size}M /dev/zero");
+    let exec = ["exec", CONTAINER, "bash", "-c", &write];
+    let runner = jobs.redirected_runner(Placement::Engine, "/dev/null");
+    let mut pairs = Pairs::default();
+    for counts in [false].into_iter().chain(std::iter::repeat_n(true, count)) {
+        let began = Instant::now();
+        quietly(jobs.docker_direct().args(exec)).await?;
+        let plain = began.elapsed();
+        let job = jobs.container_job(&jobs.endpoint, &[&write]);
+        let outcome = jobs.play(&runner, &job, |_| {}).await?;
+        if let (true, Some(stage)) = (counts, outcome.stage("build_script")) {
+            pairs.add(plain, stage.took);
+        }
+    }
+    Ok(vec![row("script in a container, out", &pairs, size)])
 }
 
 /// Makes what is transferred, and the container at the other end.
