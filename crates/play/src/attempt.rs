@@ -21,7 +21,8 @@ use crate::process::Invocation;
 use crate::response;
 use crate::runner::Exec;
 use crate::script::Scripts;
-use crate::{Exit, Variables};
+use crate::tree::Packing;
+use crate::{Exit, Sources, Variables};
 
 /// One executor.
 pub(crate) struct Attempt<'p, 'a> {
@@ -75,11 +76,14 @@ impl<'p, 'a> Attempt<'p, 'a> {
         if let Some(end) = scope.end() {
             return Err(JobError::ended(end, self.player.job.timeout));
         }
-        let Some(script) = self.script(stage) else {
+        let (log, heading) = (&self.player.log, heading(stage));
+        if let (Sources::WorkingTree(tree), "get_sources") = (&self.player.job.sources, stage) {
+            return log.section(stage, heading, self.carry(tree, scope)).await;
+        }
+        let Some(script) = self.write(|scripts| scripts.of(stage)) else {
             return Ok(());
         };
-        let heading = heading(stage);
-        self.player.log.section(stage, heading, self.run_script(stage, &script, scope)).await
+        log.section(stage, heading, self.run_script(stage, &script, scope)).await
     }
 
     /// Sets what `CI_JOB_STATUS` says from here on.
@@ -135,16 +139,31 @@ impl<'p, 'a> Attempt<'p, 'a> {
         Ok(())
     }
 
-    fn script(&self, stage: &str) -> Option<String> {
-        let scripts = Scripts {
+    /// Brings a working tree to where the scripts run, in as many scripts as it takes.
+    async fn carry(&self, tree: &Path, scope: &Scope) -> Result<(), JobError> {
+        let mut packing = Packing::start(tree, self.player.job.git.depth)?;
+        loop {
+            let piece = tokio::select! {
+                piece = packing.next() => piece?,
+                end = scope.ended() => return Err(JobError::ended(end, self.player.job.timeout)),
+            };
+            let script = self.write(|scripts| scripts.of_piece(tree, &piece));
+            self.run_script("get_sources", &script, scope).await?;
+            if piece.is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn write<T>(&self, script: impl FnOnce(&Scripts<'_>) -> T) -> T {
+        script(&Scripts {
             protocol: self.player.runner.protocol,
             shell: self.config.shell(self.player.runner),
             job: self.player.job,
             place: &self.place,
             hostname: self.config.hostname.as_deref(),
             variables: &self.variables(),
-        };
-        scripts.of(stage)
+        })
     }
 
     async fn run_script(&self, stage: &str, script: &str, scope: &Scope) -> Result<(), JobError> {

@@ -174,7 +174,10 @@ pub enum Sources {
         url: String,
     },
     /// A copy of a directory on this machine as it is now: uncommitted and untracked files too,
-    /// ignored ones not. With a git repository below it, the copy shares its objects.
+    /// ignored ones not. Of a git repository the last [`Git::depth`] commits come along.
+    ///
+    /// The scripts carry it, so that it gets wherever they run: as many of them as it takes, for a
+    /// driver reads each as a whole. Its size is bounded by the disk there only.
     WorkingTree(PathBuf),
 }
 

@@ -50,6 +50,7 @@ mod protocol;
 mod response;
 mod runner;
 mod script;
+mod tree;
 mod variables;
 mod writer;
 

@@ -8,7 +8,10 @@ mod artifacts;
 mod cache;
 mod sources;
 
+use std::path::Path;
+
 use crate::environment::Place;
+use crate::tree::Piece;
 use crate::writer::Writer;
 use crate::{Job, Protocol, Shell, Variables};
 
@@ -47,6 +50,14 @@ impl Scripts<'_> {
             step => self.step(&mut writer, step.strip_prefix("step_")?),
         };
         written.then(|| writer.finish())
+    }
+
+    /// The script that brings a piece of a packed working tree.
+    pub(crate) fn of_piece(&self, tree: &Path, piece: &Piece) -> String {
+        let temp_dir = self.place.temp_dir();
+        let mut writer = Writer::new(self.protocol, self.shell, self.variables, temp_dir);
+        self.get_piece(&mut writer, tree, piece);
+        writer.finish()
     }
 
     fn prepare(&self, writer: &mut Writer) -> bool {

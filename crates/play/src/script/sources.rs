@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::Scripts;
 use crate::environment::Server;
+use crate::tree::Piece;
 use crate::writer::Writer;
 use crate::{Sources, Variable};
 
@@ -48,9 +49,26 @@ impl Scripts<'_> {
                 writer.notice("Skipping Git checkout");
             }
             Sources::Clone { url } => self.fetch_and_check_out(writer, url),
-            Sources::WorkingTree(source) => copy_working_tree(writer, source, project_dir),
+            // Comes in pieces, each in a script of its own.
+            Sources::WorkingTree(_) => return false,
         }
         true
+    }
+
+    /// Adds a piece of a packed working tree to those before it; the last one makes the project
+    /// directory of them.
+    pub(super) fn get_piece(&self, writer: &mut Writer, tree: &Path, piece: &Piece) {
+        let archive = writer.temp_file("working-tree.tar.gz");
+        if piece.is_first {
+            writer.exports(self.variables);
+            writer.notice(&format!("Copying the working tree {}...", tree.display()));
+            writer.remove_file(&archive);
+        }
+        writer.append(&archive, &piece.bytes);
+        if piece.is_last {
+            writer.unpack(&archive, &self.place.project_dir);
+            writer.remove_file(&archive);
+        }
     }
 
     fn fetch_and_check_out(&self, writer: &mut Writer, url: &str) {
@@ -173,41 +191,3 @@ impl Scripts<'_> {
         }
     }
 }
-
-/// A repository that shares the source's objects, with the source's files as they are now laid
-/// over its last commit; a plain copy where the source is no repository's top directory.
-fn copy_working_tree(writer: &mut Writer, source: &Path, project_dir: &str) {
-    let source = source.display().to_string();
-    let source = source.as_str();
-    let (from, to) = (writer.word(source), writer.word(project_dir));
-    writer.notice(&format!("Copying the working tree {source}..."));
-    writer.remove_dir(project_dir);
-    writer.when(
-        &["test", "-e", &format!("{source}/.git")],
-        |writer| {
-            start_repository(writer, source, project_dir);
-            writer.line(&format!("(cd {from} && {LISTED_FILES}) | tar -C {to} -xof -"));
-        },
-        Some(&|writer| {
-            writer.command(&["mkdir", "-p", project_dir]);
-            writer.line(&format!("tar -C {from} -cf - . | tar -C {to} -xof -"));
-        }),
-    );
-}
-
-fn start_repository(writer: &mut Writer, source: &str, project_dir: &str) {
-    writer.when(
-        &["git", "-C", source, "rev-parse", "--verify", "HEAD"],
-        |writer| {
-            let clone = ["git", "clone", "--quiet", "--shared", "--no-checkout"];
-            writer.command(&[clone.as_slice(), &[source, project_dir]].concat());
-            writer.command(&["git", "-C", project_dir, "reset", "--quiet"]);
-        },
-        Some(&|writer| writer.command(&["git", "init", "--quiet", project_dir])),
-    );
-}
-
-/// An archive of what git would list; files that it lists but that are gone are left out.
-const LISTED_FILES: &str = "git ls-files -z --cached --others --exclude-standard \
-| xargs -0 sh -c 'for f; do if [ -e \"$f\" ] || [ -L \"$f\" ]; then printf \"%s\\0\" \"$f\"; fi; done' sh \
-| tar --null --no-recursion -T - -cf -";

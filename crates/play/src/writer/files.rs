@@ -1,6 +1,12 @@
 //! What scripts do to files and directories.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{Writer, double_quoted};
+
+/// How many bytes a line of base64 holds: a multiple of three, so that only the last is padded.
+const LINE: usize = 768;
 
 impl Writer {
     /// A file that outlives the stage; relative to the working directory where `builds_dir` is.
@@ -41,6 +47,24 @@ impl Writer {
         let value = value.replace('\\', "\\\\").replace('"', "\\\"");
         self.line(&format!("cat << EOF > {path}\n{key}=\"{value}\"\nEOF\n"));
         path
+    }
+
+    /// Appends bytes to a file that outlives the stage, made where it isn't there.
+    pub(crate) fn append(&mut self, path: &str, bytes: &[u8]) {
+        self.make_temp_dir();
+        self.line(&format!("base64 -d << EOF >> {}", double_quoted(path)));
+        for line in bytes.chunks(LINE) {
+            self.line(&STANDARD.encode(line));
+        }
+        self.line("EOF");
+    }
+
+    /// Makes a directory anew, of what is in a gzipped tar archive.
+    pub(crate) fn unpack(&mut self, archive: &str, directory: &str) {
+        self.remove_dir(directory);
+        self.command(&["mkdir", "-p", directory]);
+        let (archive, directory) = (double_quoted(archive), double_quoted(directory));
+        self.line(&format!("tar -C {directory} -xzof {archive}"));
     }
 
     /// A directory that outlives the stage, made where it isn't there.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use play::{Cancel, Dependency, Job, Outcome, Protocol, Shell, Sources, Variable};
+use sha2::{Digest as _, Sha256};
 
 use crate::world::World;
 
@@ -134,6 +135,54 @@ async fn the_working_tree_is_copied_as_it_is_now() {
         "{log}"
     );
     assert!(log.contains("\nfirst\n"), "{log}");
+}
+
+/// More than one script carries at once, and of bytes that no shell would let through.
+#[tokio::test]
+async fn a_large_working_tree_comes_whole_in_several_scripts() {
+    for shell in ["bash", "busybox"] {
+        let world = World::new();
+        let source = world.path("large");
+        fs::create_dir(&source).unwrap();
+        let bytes: Vec<u8> =
+            (0..160_000_u32).flat_map(|n| Sha256::digest(n.to_le_bytes())).collect();
+        fs::write(source.join("random"), &bytes).unwrap();
+        let job = Job::new("build")
+            .sources(Sources::WorkingTree(source))
+            .script(["cat random > \"$CI_BUILDS_DIR/../found\""]);
+        let outcome = play_in(&world, shell, Protocol::V19, &job).await;
+        assert!(outcome.is_success(), "{shell}: {}", outcome.log_text());
+        assert!(fs::read(world.path("found")).unwrap() == bytes, "{shell}");
+        let scripts = outcome.stage_names().iter().filter(|name| **name == "get_sources").count();
+        assert_eq!(scripts, 2, "{shell}");
+        let left = fs::read_dir(world.path("builds/group/app.tmp")).unwrap().count();
+        assert_eq!(left, 0, "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_repository_come_as_many_commits_as_the_depth_says() {
+    let world = World::new();
+    let source = repository(&world);
+    git(&source, &["commit", "-q", "-a", "-m", "second"]);
+    for (depth, expected) in [(0, "2\n"), (1, "1\n")] {
+        let mut job = Job::new("build")
+            .sources(Sources::WorkingTree(source.clone()))
+            .script(["git rev-list --count HEAD"]);
+        job.git.depth = depth;
+        let log = world.play(&job).await.log_text();
+        assert!(log.contains(&format!("HEAD\x1b[0;m\n{expected}")), "{depth}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_working_tree_that_cannot_be_read_is_the_systems_failure() {
+    let world = World::new();
+    let job = Job::new("build").sources(Sources::WorkingTree(world.path("nowhere")));
+    let outcome = world.play(&job).await;
+    assert_eq!(outcome.status, play::Status::SystemFailure);
+    let log = outcome.log_text();
+    assert!(log.contains("cannot pack the working tree") && log.contains("nowhere"), "{log}");
 }
 
 #[tokio::test]
