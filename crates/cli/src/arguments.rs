@@ -24,8 +24,12 @@ const TRY: &str = "\
 Play gitlab-runner for one job of a .gitlab-ci.yml, here and now.
 
 The job goes through the same four programs that gitlab-runner calls, with the same environment,
-files and signals: what works here works there. Its sources are a copy of the working tree as it
-is, with uncommitted changes, without ignored files. Nothing is sent to GitLab.
+files and signals: what works here works there. It runs where the profile says: on this machine or,
+with placement \"engine\", in containers of its image and its services. Nothing is sent to GitLab.
+
+Its sources are a copy of the working tree as it is, with uncommitted changes, without ignored
+files; of a git repository the last 20 commits come along, or as many as GIT_DEPTH says. The scripts
+carry them, 4 MiB each, so they get to any engine. GIT_STRATEGY is obeyed.
 
 Ctrl-C cancels the job as the button in GitLab does: after_script and cleanup still run. A second
 Ctrl-C does not wait for them to finish: the running stage is killed, then cleanup runs.";
@@ -41,6 +45,9 @@ Examples:
 
   # With the credentials that this machine's settings name
   swarm-executor try --profile production .gitlab-ci.yml deploy
+
+  # In containers, by a profile of the settings in this directory that says placement = \"engine\"
+  swarm-executor try --settings settings.toml --profile builds .gitlab-ci.yml test
 
 Exit status:
   0  the job succeeded

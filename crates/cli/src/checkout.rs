@@ -1,7 +1,14 @@
-//! What git knows about the project that the file lies in.
+//! What git knows about the project that the file lies in, and how much of it a job is given.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use job::{Failure, Result};
+use play::{Sources, Variable};
+
+/// How many commits GitLab has a job fetch, unless the project or `GIT_DEPTH` says otherwise
+/// (<https://docs.gitlab.com/ci/pipelines/settings/#limit-the-number-of-changes-fetched-during-clone>).
+const DEPTH: u32 = 20;
 
 /// The project around a `.gitlab-ci.yml`.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,10 +34,33 @@ impl Checkout {
         }
     }
 
+    /// What fills the project directory, by the job's `GIT_STRATEGY`: to clone and to fetch are the
+    /// same for a directory that is made anew
+    /// (<https://docs.gitlab.com/ci/runners/configure_runners/#git-strategy>).
+    pub(crate) fn sources(&self, variables: &[Variable]) -> Result<Sources> {
+        match last(variables, "GIT_STRATEGY") {
+            None | Some("clone" | "fetch") => Ok(Sources::WorkingTree(self.dir.clone())),
+            Some("none") => Ok(Sources::None),
+            Some("empty") => Ok(Sources::Empty),
+            Some(other) => Err(Failure::job(format!("GIT_STRATEGY is {other:?}"))
+                .hint("it can be clone, fetch, none or empty")),
+        }
+    }
+
     /// What the project is called.
     pub(crate) fn name(&self) -> String {
         self.dir.file_name().map_or("project".into(), |name| name.to_string_lossy().into_owned())
     }
+}
+
+/// How many commits come with the working tree; all of them with 0.
+pub(crate) fn depth(variables: &[Variable]) -> u32 {
+    last(variables, "GIT_DEPTH").and_then(|depth| depth.parse().ok()).unwrap_or(DEPTH)
+}
+
+fn last<'a>(variables: &'a [Variable], key: &str) -> Option<&'a str> {
+    let value = variables.iter().rev().find(|variable| variable.key == key)?.value.as_str();
+    (!value.is_empty()).then_some(value)
 }
 
 /// The one line that git answers, if it does; a machine without git has no repositories.

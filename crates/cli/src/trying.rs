@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use job::{Environment, Failure, Result};
-use play::{Cancel, Event, Git, Job, Outcome, Project, Runner, Sources, Status, Variable};
+use play::{Cancel, Event, Git, Job, Outcome, Project, Runner, Status, Variable};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Ending;
 use crate::arguments::{Assignment, Try};
-use crate::checkout::Checkout;
+use crate::checkout::{self, Checkout};
 use crate::drivers;
 use crate::pipeline::{self, Plan};
 use crate::terminal::Terminal;
@@ -29,7 +29,7 @@ pub(crate) fn run(
     for note in &plan.notes {
         terminal.note(note);
     }
-    let job = describe(command, plan, given);
+    let job = describe(command, plan, given)?;
     let outcome = play(&runner, &job, terminal)?;
     Ok(report(&outcome, terminal))
 }
@@ -87,17 +87,17 @@ fn masked(variable: Variable) -> Variable {
     if variable.value.len() < SHORTEST_MASKED { variable.private() } else { variable.masked() }
 }
 
-fn describe(command: &Try, plan: Plan, given: Vec<Variable>) -> Job {
+fn describe(command: &Try, plan: Plan, given: Vec<Variable>) -> Result<Job> {
     let checkout = Checkout::around(&command.file);
+    let variables = pipeline::resolve_nested(&[plan.variables, given].concat());
     let mut job = Job::new(&command.job)
         .script(plan.script)
         .after_script(plan.after_script)
-        .sources(Sources::WorkingTree(checkout.dir.clone()));
+        .sources(checkout.sources(&variables)?);
     job.id = u64::from(std::process::id());
     job.stage = plan.stage;
     job.image = plan.image;
     job.services = plan.services;
-    job.variables = pipeline::resolve_nested(&[plan.variables, given].concat());
     job.project = Project {
         full_path: format!("try/{}", checkout.name()),
         name: checkout.name(),
@@ -106,11 +106,13 @@ fn describe(command: &Try, plan: Plan, given: Vec<Variable>) -> Job {
     job.git = Git {
         ref_name: checkout.branch,
         sha: checkout.sha,
+        depth: checkout::depth(&variables),
         // A host that no GitLab has, so that nothing of this job is taken for a real one's.
         repo_url: format!("https://try.invalid/{}.git", job.project.full_path),
         ..Git::default()
     };
-    job
+    job.variables = variables;
+    Ok(job)
 }
 
 fn play(runner: &Runner, job: &Job, terminal: &Terminal) -> Result<Outcome> {

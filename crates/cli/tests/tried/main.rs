@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const FILE: &str = "
@@ -129,6 +130,66 @@ fn variables_come_from_the_command_line_files_and_the_environment() {
     let (code, _, notes) = place.run(&[".gitlab-ci.yml", "job", "--variable", "NOT_SET"]);
     assert_eq!(code, Some(1));
     assert!(notes.contains("--variable NOT_SET: this variable is not set in the environment"));
+}
+
+const IN_CONTAINERS: &str = r#"
+job:
+  image:
+    name: registry.example.com/app:$TAG
+    entrypoint: ["", "-x"]
+    pull_policy: if-not-present
+    docker: {user: "1000", platform: linux/arm64}
+  variables: {TAG: "7"}
+  services:
+    - postgres:16
+    - name: docker:dind
+      alias: docker, engine
+      entrypoint: [dockerd]
+      command: [--tls=false]
+      variables: {A: b}
+      pull_policy: [always, never]
+  script: [echo]
+"#;
+
+#[test]
+fn what_a_container_needs_to_know_reaches_the_stages() {
+    let place = Place::new();
+    fs::write(place.path("project/.gitlab-ci.yml"), IN_CONTAINERS).unwrap();
+    place.stage("prepare", &format!("cp $JOB_RESPONSE_FILE {}", place.path("response").display()));
+    let (code, log, notes) = place.run(&[".gitlab-ci.yml", "job"]);
+    assert_eq!((code, notes.as_str()), (Some(0), ""), "{log}");
+    let response = fs::read(place.path("response")).unwrap();
+    let response: Value = serde_json::from_slice(&response).unwrap();
+    let (image, services) = (&response["image"], &response["services"]);
+    assert_eq!(image["name"], "registry.example.com/app:7");
+    assert_eq!(image["entrypoint"], json!(["", "-x"]));
+    assert_eq!(image["pull_policy"], json!(["if-not-present"]));
+    assert_eq!(image["executor_opts"]["docker"]["user"], "1000");
+    assert_eq!(image["executor_opts"]["docker"]["platform"], "linux/arm64");
+    assert_eq!(services[0]["name"], "postgres:16");
+    assert_eq!(services[1]["alias"], "docker engine");
+    assert_eq!(services[1]["entrypoint"], json!(["dockerd"]));
+    assert_eq!(services[1]["command"], json!(["--tls=false"]));
+    assert_eq!(services[1]["pull_policy"], json!(["always", "never"]));
+    assert_eq!(services[1]["variables"][0]["value"], "b");
+}
+
+#[test]
+fn git_strategy_says_what_is_in_the_project_directory() {
+    let place = Place::new();
+    let ci = "job: {script: ['ls | wc -l']}\n";
+    fs::write(place.path("project/.gitlab-ci.yml"), ci).unwrap();
+    for (strategy, files) in [("fetch", "1\n"), ("clone", "1\n"), ("none", "0\n"), ("empty", "0\n")]
+    {
+        let strategy = format!("GIT_STRATEGY={strategy}");
+        let (code, log, _) = place.run(&[".gitlab-ci.yml", "job", "--variable", &strategy]);
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains(&format!("$ ls | wc -l\n{files}")), "{strategy}: {log}");
+        fs::remove_dir_all(place.path("builds")).unwrap();
+    }
+    let (code, _, notes) = place.run(&[".gitlab-ci.yml", "job", "--variable", "GIT_STRATEGY=pull"]);
+    assert_eq!(code, Some(1));
+    assert!(notes.starts_with("error: GIT_STRATEGY is \"pull\"\n  hint: it can be"), "{notes}");
 }
 
 #[test]
