@@ -7,6 +7,7 @@
 mod helper;
 mod maker;
 mod offer;
+mod program;
 pub(crate) mod reach;
 mod record;
 mod services;

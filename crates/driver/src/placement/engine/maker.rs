@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use agent::link::Key;
-use docker::containers::{
-    AgentProgram, BuildTerms, JobContainers, JobMarks, Network, ServiceTerms, Spec,
-};
+use docker::containers::{BuildTerms, JobContainers, JobMarks, Network, ServiceTerms, Spec};
 use docker::images::{
     BroughtImage, Helpers, ImageBringer, Patience, Registries, Sources, WantedImage,
 };
@@ -13,10 +11,10 @@ use docker::{Engine, EngineFacts};
 use futures::future::try_join_all;
 use job::{Failure, JobContext, Result, settings};
 
-use super::helper;
 use super::record::{Container, Containers, Service};
 use super::services::Services;
 use super::wanted::{Asked, Wanted, WantedService};
+use super::{helper, program};
 use crate::stage::Stage;
 
 /// Makes what a job wants on one engine.
@@ -34,6 +32,8 @@ struct Images {
     build: BroughtImage,
     helper: Option<(WantedImage, BroughtImage)>,
     services: Vec<BroughtImage>,
+    /// That of the engine's machine.
+    architecture: String,
 }
 
 impl<'a> Maker<'a> {
@@ -88,7 +88,7 @@ impl<'a> Maker<'a> {
             Some(named) => Some(named),
             None => Some(self.default_helper(&facts).await?),
         };
-        Ok(Images { build, helper, services })
+        Ok(Images { build, helper, services, architecture: facts.architecture })
     }
 
     /// The helper image that GitLab publishes for this runner and such engines.
@@ -106,7 +106,7 @@ impl<'a> Maker<'a> {
 
     fn containers(&self, images: &Images) -> Result<JobContainers> {
         let network = if self.wanted.services.is_empty() { Network::Shared } else { Network::Own };
-        let program = agent_program(images.build.inspect.architecture.as_deref())?;
+        let program = program::for_machine(&images.architecture)?;
         Ok(JobContainers::new(&self.engine.docker()?, self.marks.clone(), network, program))
     }
 
@@ -197,24 +197,6 @@ fn registries(stage: &Stage<'_>, job: &JobContext) -> Result<Registries> {
         home: stage.environment.non_empty("HOME").map(PathBuf::from),
         helpers: Helpers::default(),
     })
-}
-
-/// The agent for containers of this architecture, in the words of images; installed beside this
-/// program. One with the architecture in its name comes first.
-fn agent_program(architecture: Option<&str>) -> Result<AgentProgram> {
-    let this = std::env::current_exe().map_err(|error| {
-        Failure::system("cannot tell where this program is installed")
-            .caused_by(error)
-            .hint("let gitlab-runner's user read /proc")
-    })?;
-    let machine = match architecture {
-        Some("amd64") | None => "x86_64",
-        Some("arm64") => "aarch64",
-        Some(other) => other,
-    };
-    let plain = this.with_file_name("swarm-executor-agent");
-    let own = this.with_file_name(format!("swarm-executor-agent-{machine}"));
-    AgentProgram::read(if own.exists() { &own } else { &plain })
 }
 
 /// What comes before the shell: as in GitLab's docker executor, `[""]` says nothing at all, and the

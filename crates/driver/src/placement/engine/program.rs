@@ -1,0 +1,50 @@
+//! The agent's program for an engine's containers, installed beside this program.
+//!
+//! Engines on machines of another kind than the runner machine get one with that machine's name in
+//! its own: `swarm-executor-agent-aarch64`.
+
+use std::path::Path;
+
+use docker::containers::AgentProgram;
+use job::{Failure, Result};
+
+/// What the program is called, without a machine.
+const NAME: &str = "swarm-executor-agent";
+
+/// The agent for engines on such a machine, in the words of `uname -m`.
+pub(super) fn for_machine(machine: &str) -> Result<AgentProgram> {
+    let this = std::env::current_exe().map_err(|error| {
+        Failure::system("cannot tell where this program is installed")
+            .caused_by(error)
+            .hint("let gitlab-runner's user read /proc")
+    })?;
+    let own = this.with_file_name(format!("{NAME}-{machine}"));
+    let plain = this.with_file_name(NAME);
+    let path = if own.exists() { &own } else { &plain };
+    suited(AgentProgram::read(path)?, machine, path)
+}
+
+/// An engine may start a program for another machine, which then ends at once and says nothing.
+fn suited(program: AgentProgram, machine: &str, path: &Path) -> Result<AgentProgram> {
+    if program.architecture() == architecture(machine) {
+        return Ok(program);
+    }
+    let message = format!(
+        "the agent {} is for {} machines, and the engine's is {machine}",
+        path.display(),
+        program.architecture()
+    );
+    Err(Failure::system(message)
+        .hint(format!("install the agent for it as {NAME}-{machine} beside the other programs")))
+}
+
+/// A machine in the words of images (<https://go.dev/doc/install/source#environment>).
+fn architecture(machine: &str) -> &str {
+    match machine {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "armv7l" | "armv6l" => "arm",
+        "i686" | "i386" => "386",
+        other => other,
+    }
+}
