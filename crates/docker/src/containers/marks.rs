@@ -107,6 +107,11 @@ impl JobMarks {
         self.of_the_job("builds")
     }
 
+    /// The labels of a directory in memory.
+    pub(super) fn of_memory(&self) -> HashMap<String, String> {
+        self.of_the_job("memory")
+    }
+
     /// The labels of the job's own network.
     pub(super) fn of_network(&self) -> HashMap<String, String> {
         self.of_the_job("network")

@@ -11,13 +11,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, EndpointSettings, HealthConfig, HostConfig,
-    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, NetworkingConfig, ResourcesUlimits,
-    RestartPolicy, RestartPolicyNameEnum,
+    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig,
+    NetworkingConfig, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use job::Blame;
 use job::settings::{Bytes, Cpus, Device, Engine, Limits, Pids, Security, Swap, Ulimit};
@@ -37,6 +37,9 @@ pub const CACHE: &str = "/cache";
 /// The host name of the build container for the job's services, as GitLab's docker executor has it
 /// (<https://docs.gitlab.com/runner/executors/docker/#create-a-network-for-each-job>).
 const BUILD_ALIAS: &str = "build";
+
+/// Options of a tmpfs in which every user may make files (tmpfs(5)).
+const FOR_EVERYBODY: &str = "nosuid,nodev,noexec,mode=1777,size=16m";
 
 const ROOT: &str = "0:0";
 const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
@@ -61,8 +64,8 @@ pub struct BuildTerms {
     pub user: Option<String>,
     /// More lines for `/etc/hosts`, each `name:address`.
     pub extra_hosts: Vec<String>,
-    /// More directories in memory, with their mount options.
-    pub tmpfs: BTreeMap<String, String>,
+    /// Directories in memory in which every user of the container may make files.
+    pub in_memory: BTreeSet<String>,
 }
 
 /// What the job says of a service.
@@ -111,7 +114,8 @@ impl Plan<'_> {
         let host = spec.body.host_config.get_or_insert_default();
         self.confine(host);
         host.extra_hosts.get_or_insert_default().extend(terms.extra_hosts);
-        host.tmpfs.get_or_insert_default().extend(terms.tmpfs);
+        let in_memory = terms.in_memory.iter().map(|target| memory(target, self.marks));
+        host.mounts.get_or_insert_default().extend(in_memory);
         spec
     }
 
@@ -281,6 +285,31 @@ fn volume(target: &str, name: String, labels: HashMap<String, String>) -> Mount 
         target: Some(target.to_owned()),
         source: Some(name),
         volume_options: Some(options),
+        ..Mount::default()
+    }
+}
+
+/// A directory in memory in which every user may make files.
+///
+/// It is a volume of its container, with which it goes: runc before 1.1.8 gives a tmpfs the mode of
+/// what an image has in its place, and so does a second start of the container to any
+/// (<https://github.com/opencontainers/runc/issues/3911>).
+fn memory(target: &str, marks: &JobMarks) -> Mount {
+    let options = [("type", "tmpfs"), ("device", "tmpfs"), ("o", FOR_EVERYBODY)];
+    let options = options.map(|(option, value)| (option.to_owned(), value.to_owned()));
+    let driver = MountVolumeOptionsDriverConfig {
+        name: Some("local".to_owned()),
+        options: Some(options.into()),
+    };
+    Mount {
+        typ: Some(MountType::VOLUME),
+        target: Some(target.to_owned()),
+        volume_options: Some(MountVolumeOptions {
+            no_copy: Some(true),
+            labels: Some(marks.of_memory()),
+            driver_config: Some(driver),
+            ..MountVolumeOptions::default()
+        }),
         ..Mount::default()
     }
 }

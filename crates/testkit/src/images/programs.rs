@@ -69,6 +69,8 @@ pub(super) async fn debian() -> Result<Layer> {
         "root:x:0:\njob:x:1000:\n",
     );
     entries.push(Entry::Directory { path: "home/job/", mode: 0o755, owner: 1000 });
+    entries.push(Entry::Directory { path: "run/", mode: 0o755, owner: 0 });
+    entries.push(Entry::Link { path: "var/run".into(), target: "/run" });
     entries.push(Entry::Link { path: "bin".into(), target: "usr/bin" });
     entries.push(Entry::Link { path: "usr/bin/sh".into(), target: "dash" });
     entries.extend(sources.into_iter().filter_map(|source| {

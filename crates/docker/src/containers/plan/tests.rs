@@ -88,9 +88,19 @@ fn the_build_container_is_confined_and_starts_with_the_agent() {
     let terms = BuildTerms {
         user: Some("1000".to_owned()),
         extra_hosts: vec!["docker:127.0.0.1".to_owned()],
-        tmpfs: BTreeMap::from([("/certs/client".to_owned(), "mode=0700".to_owned())]),
+        in_memory: BTreeSet::from(["/certs/client".to_owned()]),
     };
     let body = planned(Network::Own, |plan| plan.build(&wanted(), &image(), terms));
+    let in_memory = json!({
+        "Type": "volume", "Target": "/certs/client",
+        "VolumeOptions": {
+            "NoCopy": true, "Labels": labels("memory"),
+            "DriverConfig": { "Name": "local", "Options": {
+                "type": "tmpfs", "device": "tmpfs", "o": FOR_EVERYBODY,
+            } },
+        },
+    });
+    let mounts: Vec<_> = volumes_and_agent().into_iter().chain([in_memory]).collect();
     let expected = json!({
         "Hostname": "gitlab-example-com-7",
         "User": "1000",
@@ -110,9 +120,9 @@ fn the_build_container_is_confined_and_starts_with_the_agent() {
             "LogConfig": { "Type": "none" },
             "RestartPolicy": { "Name": "no" },
             "Init": false,
-            "Mounts": volumes_and_agent(),
+            "Mounts": mounts,
             "Binds": ["/etc/ssl/certs:/etc/ssl/certs:ro"],
-            "Tmpfs": { "/scratch": "size=64m", "/certs/client": "mode=0700" },
+            "Tmpfs": { "/scratch": "size=64m" },
             "ExtraHosts": ["registry:10.0.0.9", "docker:127.0.0.1"],
             "Dns": ["10.0.0.53"],
             "NanoCpus": 1_500_000_000, "Memory": 2_147_483_648_u32, "MemorySwap": 2_147_483_648_u32,

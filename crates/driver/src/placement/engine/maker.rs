@@ -116,7 +116,10 @@ impl<'a> Maker<'a> {
         let terms = BuildTerms {
             user: asked.user.clone(),
             extra_hosts: self.wanted.offer.hosts(),
-            tmpfs: self.wanted.offer.tmpfs(is_root(user) && !self.profile().security.read_only),
+            in_memory: self
+                .wanted
+                .offer
+                .in_memory(is_root(user) && !self.profile().security.read_only),
         };
         let spec = containers.plan(self.profile()).build(&asked.image, image, terms);
         self.with_agent(containers, spec, entrypoint(asked, image), image).await

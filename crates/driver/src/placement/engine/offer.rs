@@ -5,7 +5,7 @@
 //! container itself, where the agent listens on dind's two ports, with dind's certificates in
 //! dind's place (<https://docs.gitlab.com/ci/docker/using_docker_build/#use-docker-in-docker>).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -27,11 +27,8 @@ const TLS_PORT: u16 = 2376;
 /// Where the docker images keep dind's certificates unless `DOCKER_TLS_CERTDIR` says otherwise.
 const TLS_DIRECTORY: &str = "/certs";
 
-/// A tmpfs of the container's, on which `docker_access = "certificates"` puts them.
+/// A directory in memory, in which `docker_access = "certificates"` puts them.
 const SECRETS: &str = "/run/swarm-executor";
-
-/// Options of a tmpfs in which every user of the container may make files.
-const FOR_EVERYBODY: &str = "rw,nosuid,nodev,noexec,mode=1777,size=16m";
 
 /// What the job's `docker` finds in its container.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -79,10 +76,10 @@ impl Offer {
         names.map(|name| format!("{name}:{}", Ipv4Addr::LOCALHOST)).collect()
     }
 
-    /// What has to be a tmpfs in the container: directories with their options. Where the root
-    /// directory isn't the container's user's to write, the socket's directory has to be one, too.
-    pub(crate) fn tmpfs(&self, root_is_writable: bool) -> BTreeMap<String, String> {
-        let mut directories = Vec::new();
+    /// The directories that have to be in memory, for the container's user to write in. Where the
+    /// root directory isn't that user's to write, the socket's directory is one of them.
+    pub(crate) fn in_memory(&self, root_is_writable: bool) -> BTreeSet<String> {
+        let mut directories = BTreeSet::new();
         match self {
             Self::Nothing => {}
             Self::Gateway(dind) => {
@@ -91,9 +88,9 @@ impl Offer {
                 directories.extend(socket);
                 directories.extend(certificates.map(|path| path.to_string_lossy().into_owned()));
             }
-            Self::Certificates => directories.push(SECRETS.to_owned()),
+            Self::Certificates => drop(directories.insert(SECRETS.to_owned())),
         }
-        directories.into_iter().map(|path| (path, FOR_EVERYBODY.to_owned())).collect()
+        directories
     }
 
     /// Where the agent listens for the job's docker clients.
