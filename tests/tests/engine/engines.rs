@@ -1,0 +1,23 @@
+//! The same jobs on every engine that there is, and on every way to it.
+
+use job::Result;
+use scenarios::{Engine, PROTOCOLS, Scenario};
+
+use crate::jobs::one_after_the_other;
+use crate::project::Project;
+
+/// The swarm's manager has them elsewhere.
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "a skipped engine is told")]
+async fn outside_the_swarm_hold_the_same_jobs() -> Result<()> {
+    let scenario = Scenario::new()?;
+    let project = Project::new(&scenario).await?;
+    if scenario.swarm.newest_engines().next().is_none() {
+        println!("SKIPPED: the newest engine was not fetched");
+    }
+    for engine in Engine::outside_the_swarm(&scenario, "")? {
+        println!("{} has Docker Engine {}", engine.node.name, engine.node.engine_version().await?);
+        one_after_the_other(&scenario, &project, &engine, PROTOCOLS[1]).await?;
+    }
+    Ok(())
+}
