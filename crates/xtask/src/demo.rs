@@ -1,36 +1,33 @@
-//! `cargo xtask demo`: the deploy job of `examples/whoami`, in both forms, on a swarm of three real
-//! engines.
+//! `cargo xtask demo`: the deploy job of `examples/whoami` on a swarm of three real engines: in both
+//! forms on the runner machine, and as the article has it, with image and service, in containers.
 //!
 //! What a person sees: the swarm coming up, each job's log as GitLab would show it, an answer of
-//! the deployed service, a search of the whole machine for the client key, and everything taken
-//! down again, after Ctrl-C as well.
+//! the deployed service, every container that an engine was asked for, a search of the whole machine
+//! for the client key, and everything taken down again, after Ctrl-C as well.
 
-use std::fs;
+mod player;
+mod watched;
+
 use std::path::Path;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use job::{Failure, Result};
-use tempfile::TempDir;
 use testkit::images;
 use testkit::nodes::{Swarm, SwarmHandle, SwarmOptions};
 use testkit::pki::Identity;
 use testkit::search::SecretKey;
 use testkit::wait::{Seen, until};
-use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use crate::cargo::{self, Profile};
 use crate::say;
+use player::Player;
+use watched::Watched;
 
-/// The job's variables that hold a file of a credentials directory.
-const VARIABLES: [(&str, &str); 3] = [
-    ("DOCKER_MACHINE_CA", "ca.pem"),
-    ("DOCKER_MACHINE_CLIENT_CERT", "cert.pem"),
-    ("DOCKER_MACHINE_CLIENT_KEY", "key.pem"),
-];
-
-const JOB: &str = "docker deploy";
+/// The article's form of the job, and the short one.
+const ARTICLE: &str = ".gitlab-ci.yml";
+const SHORT: &str = "short.gitlab-ci.yml";
 
 /// Longest wait for a job that was interrupted: after a stage's end by SIGTERM or, ten seconds
 /// later, by SIGKILL, `after_script` and cleanup still run.
@@ -64,14 +61,22 @@ async fn show(swarm: &SwarmHandle, programs: &Path, interrupted: &CancellationTo
     unless(interrupted, furnish(swarm)).await?;
     let began = SystemTime::now();
     let client = swarm.client()?;
-    let project = project()?;
+    let player = Player::new(programs, swarm.manager().endpoint(), &client)?;
+    let watched = Watched::begin(swarm)?;
     say("2. the deploy job as people write it today, which brings its certificates along");
-    deploy(swarm, &client, programs, &project.path().join(".gitlab-ci.yml")).await?;
+    player.play(ARTICLE, player::ON_HOST).await?;
     unless(interrupted, ask(swarm)).await?;
     say("3. the same job in one line, with the certificates left to swarm-executor");
-    deploy(swarm, &client, programs, &project.path().join("short.gitlab-ci.yml")).await?;
+    player.play(SHORT, player::ON_HOST).await?;
     unless(interrupted, ask(swarm)).await?;
-    say("4. what is left of the client key on this machine");
+    say("4. the same job with its image and docker-in-docker service, in containers, by");
+    player::CONTAINERS.lines().for_each(|line| say(&format!("     {line}")));
+    unless(interrupted, undo(swarm)).await?;
+    player.play(ARTICLE, player::IN_CONTAINERS).await?;
+    unless(interrupted, ask(swarm)).await?;
+    say("5. every container that the three engines were asked for meanwhile");
+    unless(interrupted, watched.tell()).await?;
+    say("6. what is left of the client key on this machine");
     unless(interrupted, search(&client, began)).await
 }
 
@@ -90,60 +95,30 @@ async fn furnish(swarm: &SwarmHandle) -> Result<()> {
     swarm.manager().docker(&network).await.map(drop)
 }
 
-/// A copy of the example project, for the jobs to work on.
-fn project() -> Result<TempDir> {
-    let example = cargo::workspace().join("examples/whoami");
-    let copy = || {
-        let directory = tempfile::tempdir()?;
-        for file in [".gitlab-ci.yml", "short.gitlab-ci.yml", "production.yml"] {
-            fs::copy(example.join(file), directory.path().join(file))?;
-        }
-        Ok(directory)
-    };
-    copy().map_err(|error: std::io::Error| {
-        Failure::system("cannot copy the example project").caused_by(error)
-    })
-}
-
-/// Plays the job, with the variables as a project would have them in GitLab.
-async fn deploy(
-    swarm: &SwarmHandle,
-    client: &Identity,
-    programs: &Path,
-    file: &Path,
-) -> Result<()> {
-    let unusable = |error| Failure::system("cannot play the job").caused_by(error);
-    let credentials = tempfile::tempdir().map_err(unusable)?;
-    client.write_to(credentials.path())?;
-    let mut player = Command::new(programs.join("swarm-executor"));
-    player.arg("try");
-    player.arg("--variable").arg(format!("DOCKER_SWARM_MASTER={}", swarm.manager().endpoint()));
-    for (name, file) in VARIABLES {
-        let path = credentials.path().join(file);
-        player.arg("--variable-file").arg(format!("{name}={}", path.display()));
-    }
-    let status = player.arg(file).arg(JOB).status().await.map_err(unusable)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::system(format!("the job failed: {status}")))
-    }
+/// Takes the stack away, so that the next job really deploys it.
+async fn undo(swarm: &SwarmHandle) -> Result<()> {
+    swarm.manager().docker(&["stack", "rm", "whoami"]).await?;
+    answers(swarm, 0).await.map(drop)
 }
 
 async fn ask(swarm: &SwarmHandle) -> Result<()> {
-    let answers = until("two answers of the service", Duration::from_mins(1), async || match swarm
-        .ask("whoami_hello", images::WHOAMI_PORT)
-        .await
-    {
-        Ok(answers) if answers.len() == 2 => Seen::Ready(answers),
-        Ok(answers) => Seen::NotYet(format!("{} answers", answers.len())),
-        Err(failure) => Seen::NotYet(failure.render()),
-    })
-    .await?;
-    for answer in answers {
+    for answer in answers(swarm, 2).await? {
         say(&format!("whoami_hello answers: {}", answer.trim()));
     }
     Ok(())
+}
+
+/// The answers of the service, when there are as many as that.
+async fn answers(swarm: &SwarmHandle, count: usize) -> Result<Vec<String>> {
+    let what = format!("{count} answers of the service");
+    until(&what, Duration::from_mins(1), async || {
+        match swarm.ask("whoami_hello", images::WHOAMI_PORT).await {
+            Ok(answers) if answers.len() == count => Seen::Ready(answers),
+            Ok(answers) => Seen::NotYet(format!("{} answers", answers.len())),
+            Err(failure) => Seen::NotYet(failure.render()),
+        }
+    })
+    .await
 }
 
 async fn search(client: &Identity, began: SystemTime) -> Result<()> {
