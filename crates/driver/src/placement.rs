@@ -10,7 +10,7 @@ use job::settings::{Placement, Profile};
 use job::{Environment, JobKey, Result};
 
 pub(crate) use engine::{
-    Container, Containers, EngineRecord, Maker, Offer, Service, Wanted, reach,
+    Container, Containers, EngineRecord, Maker, Offer, Reach, Service, Wanted,
 };
 pub(crate) use host::{
     DOCKER_VARIABLES, HostPlace, MARK, end_processes, gateway_address, mark, script_environment,

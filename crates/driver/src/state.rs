@@ -129,6 +129,11 @@ impl JobDirectory {
         self.path.join("docker.sock")
     }
 
+    /// Whose presence says that the stdin and stdout of this container are in use, or spent.
+    pub(crate) fn attached(&self, container: &str) -> PathBuf {
+        self.path.join(format!("attached-{container}"))
+    }
+
     /// What prepare noted for the stages after it, if it came that far.
     pub(crate) fn record(&self) -> Option<JobRecord> {
         JobRecord::read(&self.record_path())

@@ -8,12 +8,13 @@ mod helper;
 mod maker;
 mod offer;
 mod program;
-pub(crate) mod reach;
+mod reach;
 mod record;
 mod services;
 mod wanted;
 
 pub(crate) use maker::Maker;
 pub(crate) use offer::Offer;
+pub(crate) use reach::Reach;
 pub(crate) use record::{Container, Containers, EngineRecord, Service};
 pub(crate) use wanted::Wanted;

@@ -22,7 +22,7 @@ impl Prepare<'_> {
     pub(super) async fn on_engine(&self) -> Result<()> {
         let wanted = Wanted::new(self.stage, self.job)?;
         let ways = self.ways().await?;
-        let maker = Maker::new(self.stage, self.job, &wanted, &ways.engine)?;
+        let maker = Maker::new(self.stage, self.job, &self.directory, &wanted, &ways.engine)?;
         let containers = Box::pin(maker.make(self.check(&ways, &wanted))).await?;
         self.record_engine(ways.address, Some(containers))
     }

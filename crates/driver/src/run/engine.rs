@@ -23,7 +23,7 @@ use super::attend::Trouble;
 use super::{Open, Place, Script};
 use crate::access::{Access, EngineAccess};
 use crate::job_log::JobLog;
-use crate::placement::{Container, Containers, Offer, Service, reach};
+use crate::placement::{Container, Containers, Offer, Reach, Service};
 
 /// What runs a script, in the order of preference: the first that the image has.
 const SHELLS: [&str; 2] = ["bash", "sh"];
@@ -41,6 +41,8 @@ pub(super) struct InContainer<'a> {
     access: Option<&'a Access>,
     engine: Engine,
     containers: Containers,
+    /// To the agent in the container of this part of the job.
+    reach: Reach,
     /// What the script's docker finds, if this part of the job is given any.
     offer: Offer,
 }
@@ -60,16 +62,17 @@ impl<'a> InContainer<'a> {
             DockerAccess::None => Offer::Nothing,
             DockerAccess::Gateway | DockerAccess::Certificates => containers.offer.clone(),
         };
-        Ok(Self { script, access, engine, containers, offer })
+        let reach = Reach::new(&engine, containers.of(&script.part), directory);
+        Ok(Self { script, access, engine, containers, reach, offer })
     }
 
     /// The helper container, if this part of the job is for it.
     fn helper(&self) -> Option<&Container> {
-        self.containers.helper.as_ref().filter(|_| self.script.part.runs_in_helper())
+        self.containers.helper_of(&self.script.part)
     }
 
     fn container(&self) -> &Container {
-        self.helper().unwrap_or(&self.containers.build)
+        self.containers.of(&self.script.part)
     }
 
     fn start(&self, tls: Option<&LocalTls>) -> Start {
@@ -134,8 +137,7 @@ impl Place for InContainer<'_> {
         };
         let start = self.start(tls.as_ref());
         let patience = self.script.stage.profile.engine.reconnect_timeout;
-        let opened = reach::session(&self.engine, self.container(), patience);
-        let (session, connections) = match opened {
+        let (session, connections) = match self.reach.session(patience) {
             Ok(opened) => opened,
             Err(error) => return Err(self.lost(error.into()).await),
         };
@@ -143,6 +145,7 @@ impl Place for InContainer<'_> {
     }
 
     async fn ending(&self, exit: Exit) -> Ending {
+        self.reach.ended_in_order();
         if let Some(signal) = signal_of(exit) {
             let suspect = if signal == KILL { self.suspect().await } else { String::new() };
             let words = format!("the script was ended by signal {signal}{suspect}");

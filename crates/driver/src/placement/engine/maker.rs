@@ -11,16 +11,19 @@ use docker::{Engine, EngineFacts};
 use futures::future::try_join_all;
 use job::{Failure, JobContext, Result, settings};
 
+use super::reach::Reach;
 use super::record::{Container, Containers, Service};
 use super::services::Services;
 use super::wanted::{Asked, Wanted, WantedService};
 use super::{helper, program};
 use crate::stage::Stage;
+use crate::state::JobDirectory;
 
 /// Makes what a job wants on one engine.
 pub(crate) struct Maker<'a> {
     stage: &'a Stage<'a>,
     job: &'a JobContext,
+    directory: &'a JobDirectory,
     wanted: &'a Wanted,
     engine: &'a Engine,
     marks: JobMarks,
@@ -41,6 +44,7 @@ impl<'a> Maker<'a> {
     pub(crate) fn new(
         stage: &'a Stage<'a>,
         job: &'a JobContext,
+        directory: &'a JobDirectory,
         wanted: &'a Wanted,
         engine: &'a Engine,
     ) -> Result<Self> {
@@ -48,7 +52,7 @@ impl<'a> Maker<'a> {
         registries.warnings().iter().for_each(|words| stage.log.warning(words));
         let bringer = ImageBringer::new(&engine.docker()?, registries, Patience::default());
         let marks = JobMarks::new(&job.key, job.proofs.project_id(), job.proofs.project());
-        Ok(Self { stage, job, wanted, engine, marks, bringer })
+        Ok(Self { stage, job, directory, wanted, engine, marks, bringer })
     }
 
     /// Makes everything and waits for the services. `facts` are the engine's answer to who it is.
@@ -65,9 +69,15 @@ impl<'a> Maker<'a> {
             self.services(&containers, &images.services),
         )?;
         let made = Containers { build, helper, services, offer: self.wanted.offer.clone() };
-        let (log, engine, marks) = (self.stage.log, self.engine, &self.marks);
-        Services::new(log, engine, marks, self.wanted, &images.services, &made)?.wait().await?;
+        self.wait_for_services(&images.services, &made).await?;
         Ok(made)
+    }
+
+    async fn wait_for_services(&self, images: &[BroughtImage], made: &Containers) -> Result<()> {
+        let docker = self.engine.docker()?;
+        let reach = Reach::new(self.engine, &made.build, self.directory);
+        let log = self.stage.log;
+        Services::new(log, &docker, &reach, &self.marks, self.wanted, images, made).wait().await
     }
 
     async fn images(&self, facts: impl Future<Output = Result<EngineFacts>>) -> Result<Images> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use agent::link::Key;
+use job::Stage;
 use serde::{Deserialize, Serialize};
 
 use super::offer::Offer;
@@ -27,6 +28,18 @@ pub(crate) struct Containers {
     pub(crate) services: Vec<Service>,
     /// What the job's docker finds in the build container.
     pub(crate) offer: Offer,
+}
+
+impl Containers {
+    /// The one for this part of the job.
+    pub(crate) fn of(&self, part: &Stage) -> &Container {
+        self.helper_of(part).unwrap_or(&self.build)
+    }
+
+    /// The helper container, if this part of the job is for it.
+    pub(crate) fn helper_of(&self, part: &Stage) -> Option<&Container> {
+        self.helper.as_ref().filter(|_| part.runs_in_helper())
+    }
 }
 
 /// A container whose first process is an agent.

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use agent::Start;
 use bollard::Docker;
-use docker::Engine;
 use docker::containers::services::{self, LastWords, Readiness, Verdict, judge, last_words};
 use docker::containers::{AGENT_PATH, JobMarks};
 use docker::images::BroughtImage;
@@ -18,8 +17,8 @@ use job::{Failure, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::{Instant, sleep};
 
-use super::reach;
-use super::record::{Container, Containers};
+use super::reach::Reach;
+use super::record::Containers;
 use super::wanted::Wanted;
 use crate::job_log::JobLog;
 
@@ -32,11 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The services of one job, while they start.
 pub(super) struct Services<'a> {
     log: JobLog,
-    engine: &'a Engine,
-    docker: Docker,
+    docker: &'a Docker,
+    /// To the agent in the build container.
+    reach: &'a Reach,
     marks: &'a JobMarks,
     wanted: &'a Wanted,
-    build: &'a Container,
     starting: Vec<Starting<'a>>,
     /// The numbers of those of which a port has answered.
     answered: Mutex<BTreeSet<usize>>,
@@ -62,12 +61,13 @@ struct Unready<'a> {
 impl<'a> Services<'a> {
     pub(super) fn new(
         log: JobLog,
-        engine: &'a Engine,
+        docker: &'a Docker,
+        reach: &'a Reach,
         marks: &'a JobMarks,
         wanted: &'a Wanted,
         images: &[BroughtImage],
         made: &'a Containers,
-    ) -> Result<Self> {
+    ) -> Self {
         let each = wanted.services.iter().zip(images).zip(&made.services);
         let services = each.map(|((wanted, image), made)| Starting {
             id: &made.id,
@@ -76,16 +76,8 @@ impl<'a> Services<'a> {
             image: wanted.asked.image.reference.to_string(),
             readiness: Readiness::of(image, &wanted.environment),
         });
-        Ok(Self {
-            log,
-            engine,
-            docker: engine.docker()?,
-            marks,
-            wanted,
-            build: &made.build,
-            starting: services.collect(),
-            answered: Mutex::default(),
-        })
+        let (starting, answered) = (services.collect(), Mutex::default());
+        Self { log, docker, reach, marks, wanted, starting, answered }
     }
 
     /// Returns when all of them are ready or, if the profile doesn't insist, aren't in time.
@@ -114,7 +106,7 @@ impl<'a> Services<'a> {
     async fn watch(&self) -> Result<Vec<Unready<'_>>> {
         let deadline = Instant::now() + self.wanted.engine.service_timeout;
         loop {
-            let states = services::states(&self.docker, self.marks).await?;
+            let states = services::states(self.docker, self.marks).await?;
             let is_over = Instant::now() >= deadline;
             let mut unready = Vec::new();
             let mut waits = false;
@@ -163,7 +155,7 @@ impl<'a> Services<'a> {
             directory: "/".into(),
             ..Start::default()
         };
-        let (session, _) = reach::session(self.engine, self.build, PATIENCE)?;
+        let (session, _) = self.reach.session(PATIENCE)?;
         let mut running = session.start(start, &[]).await?;
         let mut lines = BufReader::new(&mut running.output).lines();
         while let Some(line) = lines.next_line().await? {
@@ -175,13 +167,15 @@ impl<'a> Services<'a> {
                 answered.insert(number);
             }
         }
-        running.exited().await.map(drop)
+        running.exited().await?;
+        self.reach.ended_in_order();
+        Ok(())
     }
 
     /// What the service said last.
     async fn tell(&self, unready: &Unready<'_>) {
         let Starting { id, name, .. } = unready.service;
-        let words = last_words(&self.docker, id).await.unwrap_or_else(|failure| {
+        let words = last_words(self.docker, id).await.unwrap_or_else(|failure| {
             tracing::warn!(%failure, "the service's last words are unknown");
             LastWords::default()
         });
