@@ -88,7 +88,8 @@ impl<'a> Cleanup<'a> {
             self.failures.extend(wipe_secrets(directory, record.as_ref()));
             self.remove_builds(record.as_ref());
             self.remove(directory.path());
-            self.remove_containers(directory.key(), engine, stage.as_ref());
+            let patience = containers::patience(record.as_ref());
+            self.remove_containers(directory.key(), engine, stage.as_ref(), patience);
         }
         self.failures
     }

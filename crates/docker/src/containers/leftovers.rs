@@ -2,7 +2,8 @@
 //!
 //! Two round trips find and kill the containers, side by side; a third removes networks and
 //! volumes, which can't go before. Containers are killed, not stopped: nothing in them is worth a
-//! wait. What is gone already is a success, and all failures are told.
+//! wait. What is gone already is a success, an engine that is away is asked again while there is time,
+//! and all failures are told.
 
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The pause before an engine that was away is asked again.
+const AWAY: Duration = Duration::from_millis(500);
+
 /// Something of a job's. Displays as a person would call it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Leftover {
@@ -38,17 +42,16 @@ pub(super) enum Leftover {
 /// in nameless volumes. Returns what went wrong, each thing by its name, within `limit`.
 pub async fn remove(docker: &Docker, key: &JobKey, limit: Duration) -> Vec<Failure> {
     let deadline = Instant::now() + limit;
-    let find = async {
-        tokio::join!(containers(docker, key), networks(docker, key), volumes(docker, key))
-    };
-    let Ok((containers, networks, volumes)) = timeout_at(deadline, find).await else {
-        return vec![unlisted(key, no_answer())];
-    };
+    let (containers, networks, volumes) = tokio::join!(
+        answered(deadline, async || containers(docker, key).await),
+        answered(deadline, async || networks(docker, key).await),
+        answered(deadline, async || volumes(docker, key).await),
+    );
     let mut failures = Vec::new();
-    let mut found = |listed: Result<Vec<Leftover>, Error>| match listed {
+    let mut found = |listed: Result<Vec<Leftover>, Answer>| match listed {
         Ok(leftovers) => leftovers,
-        Err(error) => {
-            failures.push(unlisted(key, answer_failure(Answer::of(error))));
+        Err(answer) => {
+            failures.push(unlisted(key, answer_failure(answer)));
             Vec::new()
         }
     };
@@ -103,11 +106,8 @@ impl Leftover {
     pub(super) async fn remove(&self, docker: &Docker, deadline: Instant) -> Result<(), Failure> {
         let patience = deadline.min(Instant::now() + PATIENCE);
         loop {
-            let answer = match timeout_at(deadline, self.ask_for_removal(docker)).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) => Answer::of(error),
-                Err(_) => Answer::None(no_answer()),
-            };
+            let asked = answered(deadline, async || self.ask_for_removal(docker).await).await;
+            let Err(answer) = asked else { return Ok(()) };
             match answer {
                 Answer::Refused(refusal) if refusal.is_absence() => return Ok(()),
                 Answer::Refused(refusal) if is_busy(&refusal) && Instant::now() < patience => {
@@ -141,6 +141,25 @@ impl std::fmt::Display for Leftover {
             Self::Network { name, .. } => write!(f, "the network {name}"),
             Self::Volume { name } => write!(f, "the volume {name}"),
         }
+    }
+}
+
+/// Asks until the engine answers, whatever it says, or there is no time left.
+async fn answered<T>(
+    deadline: Instant,
+    ask: impl AsyncFn() -> Result<T, Error>,
+) -> Result<T, Answer> {
+    loop {
+        let answer = match timeout_at(deadline, ask()).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => Answer::of(error),
+            Err(_) => Answer::None(no_answer()),
+        };
+        let is_over = Instant::now() + AWAY >= deadline;
+        if is_over || matches!(answer, Answer::Refused(_)) {
+            return Err(answer);
+        }
+        sleep(AWAY).await;
     }
 }
 

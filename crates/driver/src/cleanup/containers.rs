@@ -1,7 +1,7 @@
 //! What the job has on an engine: containers, networks, volumes, found by their labels.
 //!
-//! The engine may be out of reach; cleanup then gives up in bounded time, and `swarm-executor sweep`
-//! or the next look by label finds what is left.
+//! The engine may be out of reach; cleanup asks again until it is back, gives up in bounded time, and
+//! what is then left is found by its labels. An engine that has never answered is hardly waited for.
 
 use std::time::Duration;
 
@@ -13,9 +13,19 @@ use super::Cleanup;
 use crate::access::EngineAccess;
 use crate::runtime;
 use crate::stage::Stage;
+use crate::state::JobRecord;
 
 /// The longest time that an engine is given, all in all.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same where nothing of the job is expected.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long the engine of a job with this record may take.
+pub(super) fn patience(record: Option<&JobRecord>) -> Duration {
+    let has_answered = record.and_then(JobRecord::engine).is_none_or(|engine| engine.answered);
+    if has_answered { PATIENCE } else { LITTLE_PATIENCE }
+}
 
 impl Cleanup<'_> {
     /// Removes all that job `key` has on its engine. `remembered` is the way there that the job's
@@ -25,12 +35,13 @@ impl Cleanup<'_> {
         key: &JobKey,
         remembered: Option<EngineAccess>,
         stage: Option<&Stage<'_>>,
+        patience: Duration,
     ) {
         let is_settled = stage.is_some_and(|stage| stage.profile.placement == Placement::Host);
         if remembered.is_none() && (stage.is_none() || is_settled) {
             return;
         }
-        let removed = runtime::block_on(remove(key, remembered, stage));
+        let removed = runtime::block_on(remove(key, remembered, stage, patience));
         self.failures.extend(removed.unwrap_or_else(|failure| vec![failure]));
     }
 }
@@ -39,6 +50,7 @@ async fn remove(
     key: &JobKey,
     remembered: Option<EngineAccess>,
     stage: Option<&Stage<'_>>,
+    patience: Duration,
 ) -> Result<Vec<Failure>> {
     let access = match (remembered, stage) {
         (Some(access), _) => access,
@@ -49,5 +61,5 @@ async fn remove(
     };
     let profile = stage.map(|stage| stage.profile.clone()).unwrap_or_default();
     let engine = access.engine(&profile, |words| tracing::warn!("{words}"))?;
-    Ok(leftovers::remove(&engine.docker()?, key, PATIENCE).await)
+    Ok(leftovers::remove(&engine.docker()?, key, patience).await)
 }

@@ -24,11 +24,17 @@ impl Prepare<'_> {
         let ways = self.ways().await?;
         let maker = Maker::new(self.stage, self.job, &self.directory, &wanted, &ways.engine)?;
         let containers = Box::pin(maker.make(self.check(&ways, &wanted))).await?;
-        self.record_engine(ways.address, Some(containers))
+        self.record_engine(&ways.address, true, Some(containers))
     }
 
-    fn record_engine(&self, address: String, containers: Option<Containers>) -> Result<()> {
-        self.record(PlaceRecord::Engine(Box::new(EngineRecord { address, containers })))
+    fn record_engine(
+        &self,
+        address: &str,
+        answered: bool,
+        containers: Option<Containers>,
+    ) -> Result<()> {
+        let address = address.to_owned();
+        self.record(PlaceRecord::Engine(Box::new(EngineRecord { address, answered, containers })))
     }
 
     /// Reads addresses and credentials, and keeps them for the stages to come.
@@ -39,7 +45,7 @@ impl Prepare<'_> {
             if needs_cluster { Some(Access::gather(self.stage, self.job).await?) } else { None };
         let access = EngineAccess::gather(self.stage, self.job, cluster.as_ref()).await?;
         let address = access.address.to_string();
-        self.record_engine(address.clone(), None)?;
+        self.record_engine(&address, false, None)?;
         self.keep_for_engine(cluster.as_ref(), &access)?;
         let cluster = match cluster {
             Some(cluster) => {
@@ -72,8 +78,16 @@ impl Prepare<'_> {
         }
     }
 
-    /// Asks cluster and engine who they are, which is one question where they are one.
+    /// Asks cluster and engine who they are, and notes that there was an answer before anything is
+    /// made there.
     async fn check(&self, ways: &Ways, wanted: &Wanted) -> Result<EngineFacts> {
+        let facts = self.ask(ways, wanted).await?;
+        self.record_engine(&ways.address, true, None)?;
+        Ok(facts)
+    }
+
+    /// One question where cluster and engine are one.
+    async fn ask(&self, ways: &Ways, wanted: &Wanted) -> Result<EngineFacts> {
         let Some((access, cluster)) = &ways.cluster else {
             let facts = ways.engine.check().await?;
             self.say(engine_line(&ways.address, &facts));

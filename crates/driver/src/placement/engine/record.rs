@@ -13,6 +13,8 @@ use super::offer::Offer;
 pub(crate) struct EngineRecord {
     /// Where the engine is, in the words of `DOCKER_HOST`.
     pub(crate) address: String,
+    /// Whether it has answered prepare, so that something of the job may be there.
+    pub(crate) answered: bool,
     /// The containers, once they are there.
     pub(crate) containers: Option<Containers>,
 }
