@@ -4,6 +4,8 @@
 //! [`Wanted`] says what a job asks for and may have, [`Maker`] makes it, [`EngineRecord`] tells the
 //! stages after prepare of it. What the job's docker finds in its container is an [`Offer`].
 
+#[cfg(test)]
+mod fixture;
 mod helper;
 mod maker;
 mod offer;

@@ -35,3 +35,6 @@ pub(crate) fn default_image(job: &JobContext, architecture: &str) -> String {
         "registry.gitlab.com/gitlab-org/gitlab-runner/gitlab-runner-helper:{architecture}-{tag}"
     )
 }
+
+#[cfg(test)]
+mod tests;

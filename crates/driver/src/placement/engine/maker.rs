@@ -231,3 +231,6 @@ fn is_root(user: &str) -> bool {
     let name = user.split(':').next().unwrap_or_default();
     matches!(name, "" | "0" | "root")
 }
+
+#[cfg(test)]
+mod tests;

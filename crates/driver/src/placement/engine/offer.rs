@@ -195,3 +195,6 @@ fn certificates_path() -> PathBuf {
 fn parent(path: &str) -> String {
     Path::new(path).parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests;

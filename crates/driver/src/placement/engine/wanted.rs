@@ -61,7 +61,9 @@ impl Wanted {
         let build = keep(reader.build(), &mut refusals);
         let helper = keep(reader.helper(), &mut refusals);
         let services = services.iter().map(|service| keep(reader.service(service), &mut refusals));
-        let services: Option<Vec<_>> = services.collect();
+        // Each is looked at before any counts: an option of a list would end at the first refusal.
+        let services: Vec<_> = services.collect();
+        let services: Option<Vec<_>> = services.into_iter().collect();
         let engine = reader.engine.clone().lowered_by(|name| job.variable(name));
         let engine = keep(engine, &mut refusals);
         let offer = Offer::new(access, docker_in_docker);
@@ -155,3 +157,6 @@ fn allow_list(setting: &'static str, patterns: Option<&[String]>) -> Result<Allo
         Failure::system(words.join("; ")).hint("correct it in the profile's [engine]")
     })
 }
+
+#[cfg(test)]
+mod tests;
