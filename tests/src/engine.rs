@@ -38,6 +38,15 @@ impl Engine {
         Self::new(scenario.swarm.manager(), "", more, None)
     }
 
+    /// The same, the profile having this as its `docker_access`.
+    ///
+    /// # Errors
+    /// There is no room for a settings file.
+    pub fn granting(scenario: &Scenario, access: &str) -> Result<Self> {
+        let profile = format!("docker_access = \"{access}\"\n");
+        Self::with(scenario.swarm.manager(), &profile, "", None)
+    }
+
     /// Another engine, over mutual TLS with credentials of the runner machine.
     ///
     /// # Errors
@@ -119,11 +128,21 @@ impl Engine {
         Self::new(node, &way, more, Some(credentials))
     }
 
-    /// Images are on the engine already: there is no registry that they could come from.
     fn new(node: &Node, way: &str, more: &str, credentials: Option<TempDir>) -> Result<Self> {
+        Self::with(node, "", &format!("{way}\n{more}"), credentials)
+    }
+
+    /// With more of the profile and of its engine. Images are on the engine already: there is no
+    /// registry that they could come from.
+    fn with(
+        node: &Node,
+        profile: &str,
+        engine: &str,
+        credentials: Option<TempDir>,
+    ) -> Result<Self> {
         let settings = settings(&format!(
-            "[profile.default]\nplacement = \"engine\"\n[profile.default.engine]\n{way}\n\
-             helper_image = \"{HELPER}\"\npull_policy = \"if-not-present\"\n{more}\n"
+            "[profile.default]\nplacement = \"engine\"\n{profile}[profile.default.engine]\n\
+             helper_image = \"{HELPER}\"\npull_policy = \"if-not-present\"\n{engine}\n"
         ))?;
         Ok(Self { node: node.clone(), settings, _credentials: credentials })
     }

@@ -4,6 +4,7 @@
 //! the four real programs. What is checked is what a person could see: the job log, exit codes,
 //! the swarm, and what is left on the machine. Nothing here knows the driver from inside.
 
+mod by_hand;
 mod engine;
 mod machine;
 mod moments;
@@ -22,6 +23,7 @@ use testkit::images::WHOAMI_PORT;
 use testkit::nodes::SwarmHandle;
 use testkit::wait::{Seen, until};
 
+pub use by_hand::ByHand;
 pub use engine::{Engine, HELPER, privileged};
 pub use machine::{Left, left_by, left_by_id};
 pub use moments::{Moment, at};

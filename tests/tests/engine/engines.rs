@@ -8,7 +8,6 @@ use crate::project::Project;
 
 /// The swarm's manager has them elsewhere.
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "a skipped engine is told")]
 async fn outside_the_swarm_hold_the_same_jobs() -> Result<()> {
     let scenario = Scenario::new()?;
     let project = Project::new(&scenario).await?;

@@ -1,7 +1,7 @@
 //! What jobs are made of: sources, caches, artifacts, variables, scripts, and images of every kind.
 
 use futures::future::try_join_all;
-use job::Result;
+use job::{Failure, Result};
 use play::{Image, Job, Protocol, Service, Status, Variable};
 use scenarios::{Engine, PROTOCOLS, Scenario};
 
@@ -14,7 +14,7 @@ const FIRST: [&str; 6] = [
     "mkdir -p warm out; cat warm/it out/it 2>/dev/null || echo co''ld",
     "echo war''med >warm/it; echo bui''lt >out/it; echo sources >/tmp/note",
     "for word in several lines; do\n  words=$words-$word\ndone\necho \"all$words\"",
-    r#"exec 3<>/dev/tcp/backend/8000; printf 'GET / HTTP/1.0\r\n\r\n' >&3; tail -n 1 <&3"#,
+    r"exec 3<>/dev/tcp/backend/8000; printf 'GET / HTTP/1.0\r\n\r\n' >&3; tail -n 1 <&3",
 ];
 
 /// Shows what the first has left, and asks the cluster.
@@ -51,10 +51,9 @@ pub(crate) async fn one_after_the_other(
     ];
     succeeds(engine, protocol, first.spec(), &expected).await?;
     let second = cached(scenario.plain("second", "docker:19.03.0")).script(SECOND);
-    let second = match first.dependency() {
-        Some(earlier) => project.submit(second.dependency(earlier)),
-        None => panic!("the first job has uploaded nothing"),
-    };
+    let uploaded = first.dependency();
+    let uploaded = uploaded.ok_or_else(|| Failure::system("the first job has uploaded nothing"))?;
+    let second = project.submit(second.dependency(uploaded));
     succeeds(engine, protocol, second.spec(), &["\nwarmed\nbuilt\n", "\n3\n"]).await.map(drop)
 }
 

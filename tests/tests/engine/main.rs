@@ -3,4 +3,8 @@
 mod article;
 mod engines;
 mod jobs;
+mod jobs_docker_access;
+mod lifecycle;
+mod lifecycle_kept;
+mod lifecycle_key;
 mod project;

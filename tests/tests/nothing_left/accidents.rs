@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use job::Result;
 use play::{Cancel, Exit, Job, Process, Protocol, Signal, Sources};
 use procfs::process::all_processes;
-use scenarios::{Credentials, Moment, PROTOCOLS, Scenario, at, runner, settings};
+use scenarios::{ByHand, Credentials, Moment, PROTOCOLS, Scenario, at, runner, settings};
 use testkit::wait::{Seen, until};
 use tokio::sync::mpsc;
 
 use crate::story::{
-    BUSY, ByHand, HASTY, PROCESSES, SAY_BUSY, article, assert_nothing_left, assert_something_left,
+    BUSY, HASTY, PROCESSES, SAY_BUSY, article, assert_nothing_left, assert_something_left,
     certificates, job, runner_by,
 };
 
@@ -155,7 +155,7 @@ async fn of_gitlab_runner_itself() -> Result<()> {
         ended(&run).await?;
         assert_something_left(&job);
         let response = run.dir.join("response.json");
-        let (code, words) = ByHand::new(&[]).from(&run.dir).with_response(&response).run();
+        let (code, words) = ByHand::new(&[]).from(&run.dir).with_response(&response).run()?;
         assert_eq!(code, Some(0), "{words}");
         assert_nothing_left(&job, &words);
         std::fs::remove_dir_all(&run.dir).unwrap();

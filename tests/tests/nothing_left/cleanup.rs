@@ -7,11 +7,11 @@ use std::process::Command;
 
 use job::Result;
 use play::{Cancel, Job, Protocol};
-use scenarios::{Moment, Scenario, at, runner, settings};
+use scenarios::{ByHand, Moment, Scenario, at, runner, settings};
 use tempfile::NamedTempFile;
 
 use crate::story::{
-    ByHand, assert_nothing_left, assert_something_left, certificates, job, mount, own_mounts,
+    assert_nothing_left, assert_something_left, certificates, job, mount, own_mounts,
 };
 
 /// A job that nobody has cleaned up after.
@@ -49,7 +49,7 @@ impl Abandoned {
 impl Drop for Abandoned {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.attempt));
-        ByHand::new(&[]).with_response(self.response.path()).run();
+        drop(ByHand::new(&[]).with_response(self.response.path()).run());
     }
 }
 
@@ -57,7 +57,7 @@ impl Drop for Abandoned {
 async fn goes_by_the_response_and_a_second_one_finds_nothing() -> Result<()> {
     let abandoned = Abandoned::new(&Scenario::new()?).await?;
     for _ in 0..2 {
-        assert_eq!(abandoned.by_response(&[]).run(), (Some(0), String::new()));
+        assert_eq!(abandoned.by_response(&[]).run()?, (Some(0), String::new()));
         assert_nothing_left(&abandoned.job, "by the response");
     }
     Ok(())
@@ -76,7 +76,7 @@ async fn does_its_work_before_it_complains_of_settings_and_arguments() -> Result
     ];
     for (arguments, named) in rows {
         let abandoned = Abandoned::new(&scenario).await?;
-        let (code, words) = abandoned.by_response(&arguments).run();
+        let (code, words) = abandoned.by_response(&arguments).run()?;
         assert_eq!(code, Some(2), "{words}");
         assert!(words.contains(named), "{words}");
         assert_nothing_left(&abandoned.job, &words);
@@ -87,7 +87,7 @@ async fn does_its_work_before_it_complains_of_settings_and_arguments() -> Result
 #[tokio::test]
 async fn goes_by_the_attempts_directory_when_the_environment_is_lost() -> Result<()> {
     let abandoned = Abandoned::new(&Scenario::new()?).await?;
-    assert_eq!(ByHand::new(&[]).from(&abandoned.attempt).run(), (Some(0), String::new()));
+    assert_eq!(ByHand::new(&[]).from(&abandoned.attempt).run()?, (Some(0), String::new()));
     assert_nothing_left(&abandoned.job, "by the working directory");
     Ok(())
 }
@@ -101,7 +101,7 @@ async fn goes_by_the_attempts_directory_when_the_response_is_broken() -> Result<
         fs::write(broken.path(), text).unwrap();
         let cleanup = ByHand::new(&[]).with_response(broken.path());
         let cleanup = cleanup.with("TMPDIR", &abandoned.attempt.to_string_lossy());
-        assert_eq!(cleanup.run(), (Some(0), String::new()));
+        assert_eq!(cleanup.run()?, (Some(0), String::new()));
         assert_nothing_left(&abandoned.job, text);
     }
     Ok(())
@@ -113,7 +113,7 @@ async fn goes_by_the_jobs_variables_when_nothing_else_is_there() -> Result<()> {
     let cleanup = ByHand::new(&[])
         .with("CUSTOM_ENV_CI_JOB_ID", &abandoned.job.id.to_string())
         .with("CUSTOM_ENV_CI_SERVER_HOST", "gitlab.example.com");
-    assert_eq!(cleanup.run(), (Some(0), String::new()));
+    assert_eq!(cleanup.run()?, (Some(0), String::new()));
     assert_nothing_left(&abandoned.job, "by the job's variables");
     Ok(())
 }
@@ -121,7 +121,7 @@ async fn goes_by_the_jobs_variables_when_nothing_else_is_there() -> Result<()> {
 #[tokio::test]
 async fn says_that_it_cannot_tell_which_job() -> Result<()> {
     let abandoned = Abandoned::new(&Scenario::new()?).await?;
-    let (code, words) = ByHand::new(&[]).run();
+    let (code, words) = ByHand::new(&[]).run()?;
     assert_eq!(code, Some(2), "{words}");
     assert!(words.contains("cannot tell which job to clean up after"), "{words}");
     assert!(words.contains("hint: "), "{words}");
@@ -141,7 +141,7 @@ async fn does_without_what_prepare_noted() -> Result<()> {
             Some(text) => fs::write(&path, text).unwrap(),
             None => fs::remove_file(&path).unwrap(),
         }
-        assert_eq!(abandoned.by_response(&[]).run(), (Some(0), String::new()));
+        assert_eq!(abandoned.by_response(&[]).run()?, (Some(0), String::new()));
         assert_nothing_left(&abandoned.job, "without a record");
     }
     Ok(())
@@ -161,7 +161,7 @@ async fn reports_all_that_it_could_not_do_and_does_the_rest() -> Result<()> {
         let path = obstacle.to_string_lossy();
         mount(&["--bind", &path, &path]);
     }
-    let (code, words) = abandoned.by_response(&[]).run();
+    let (code, words) = abandoned.by_response(&[]).run()?;
     assert_eq!(code, Some(2), "{words}");
     for told in ["cannot wipe the certificates in", "ca.pem: ", "cannot remove", "/builds/"] {
         assert!(words.contains(told), "{told:?}: {words}");
@@ -171,7 +171,7 @@ async fn reports_all_that_it_could_not_do_and_does_the_rest() -> Result<()> {
     for obstacle in [&certificate, &source] {
         assert!(Command::new("umount").arg(obstacle).status().unwrap().success());
     }
-    assert_eq!(abandoned.by_response(&[]).run(), (Some(0), String::new()));
+    assert_eq!(abandoned.by_response(&[]).run()?, (Some(0), String::new()));
     assert_nothing_left(&abandoned.job, &words);
     Ok(())
 }

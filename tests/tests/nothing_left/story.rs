@@ -1,11 +1,11 @@
 //! What these scenarios are told with: the article's job in ways to end, and the ends.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use nix::sched::{CloneFlags, unshare};
 use play::{Job, Protocol, Runner, Sources};
-use scenarios::{ARTICLE, Left, Scenario, left_by, program, runner_with};
+use scenarios::{ARTICLE, Left, Scenario, left_by, runner_with};
 
 /// Said by a script that is in the middle of its work.
 pub(crate) const BUSY: &str = "busy";
@@ -71,41 +71,6 @@ pub(crate) fn own_mounts() {
 /// Calls `mount`.
 pub(crate) fn mount(arguments: &[&str]) {
     assert!(Command::new("mount").args(arguments).status().unwrap().success(), "{arguments:?}");
-}
-
-/// Cleanup called by hand, with this and nothing else in its environment.
-pub(crate) struct ByHand {
-    command: Command,
-}
-
-impl ByHand {
-    pub(crate) fn new(arguments: &[&str]) -> Self {
-        let mut command = Command::new(program("swarm-executor-cleanup"));
-        command.args(arguments).env_clear().current_dir("/");
-        Self { command }
-    }
-
-    /// In gitlab-runner's directory of the attempt.
-    pub(crate) fn from(mut self, directory: &Path) -> Self {
-        self.command.current_dir(directory);
-        self
-    }
-
-    /// With the job response.
-    pub(crate) fn with_response(self, path: &Path) -> Self {
-        self.with("JOB_RESPONSE_FILE", &path.to_string_lossy())
-    }
-
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.command.env(name, value);
-        self
-    }
-
-    /// Its exit code and what it says to the operator.
-    pub(crate) fn run(mut self) -> (Option<i32>, String) {
-        let Output { status, stderr, .. } = self.command.output().unwrap();
-        (status.code(), String::from_utf8_lossy(&stderr).into_owned())
-    }
 }
 
 /// The certificates directory of a job while there is one.
