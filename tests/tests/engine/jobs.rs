@@ -4,6 +4,7 @@ use futures::future::try_join_all;
 use job::{Failure, Result};
 use play::{Image, Job, Protocol, Service, Status, Variable};
 use scenarios::{Engine, PROTOCOLS, Scenario};
+use testkit::coordinator::JobHandle;
 
 use crate::project::{Project, play, succeeds};
 
@@ -20,41 +21,59 @@ const FIRST: [&str; 6] = [
 /// Shows what the first has left, and asks the cluster.
 const SECOND: [&str; 2] = ["cat warm/it out/it", "docker node ls -q | wc -l"];
 
-/// Two jobs of a project with all that jobs are made of: the second one has what the first has
-/// cached and uploaded.
+/// What the first job says.
+pub(crate) const FIRST_SAYS: [&str; 5] = [
+    "\nbefore, the file's content, production.yml\n",
+    "\ncold\n",
+    "\nall-several-lines\n",
+    "\nready\n",
+    "\nafter sources, success\n",
+];
+
+/// What the second job says.
+pub(crate) const SECOND_SAYS: [&str; 2] = ["\nwarmed\nbuilt\n", "\n3\n"];
+
+/// A job with all that jobs are made of. Its cache has this key.
+pub(crate) fn first(scenario: &Scenario, cache: &str) -> Job {
+    let service = Service {
+        image: Image { name: "service:slow".to_owned(), ..Image::default() },
+        aliases: vec!["backend".to_owned()],
+        ..Service::default()
+    };
+    scenario
+        .plain("first", "job:$FLAVOUR")
+        .variable(Variable::new("FLAVOUR", "bash"))
+        .variable(Variable::file("CONFIG", "the file's content"))
+        .service(service)
+        .cache(format!("{cache}-$CI_PROJECT_ID"), "warm")
+        .artifact("out")
+        .script(FIRST)
+        .after_script(["echo af''ter $(cat /tmp/note), $CI_JOB_STATUS"])
+}
+
+/// A job that has what the first has cached and uploaded.
+pub(crate) fn second(scenario: &Scenario, cache: &str, first: &JobHandle) -> Result<Job> {
+    let uploaded = first.dependency();
+    let uploaded = uploaded.ok_or_else(|| Failure::system("the first job has uploaded nothing"))?;
+    Ok(scenario
+        .plain("second", "docker:19.03.0")
+        .cache(format!("{cache}-$CI_PROJECT_ID"), "warm")
+        .dependency(uploaded)
+        .script(SECOND))
+}
+
+/// Plays both.
 pub(crate) async fn one_after_the_other(
     scenario: &Scenario,
     project: &Project,
     engine: &Engine,
     protocol: Protocol,
 ) -> Result<()> {
-    let cached = |job: Job| job.cache(format!("{}-$CI_PROJECT_ID", protocol.version()), "warm");
-    let service = Service {
-        image: Image { name: "service:slow".to_owned(), ..Image::default() },
-        aliases: vec!["backend".to_owned()],
-        ..Service::default()
-    };
-    let first = cached(scenario.plain("first", "job:$FLAVOUR"))
-        .variable(Variable::new("FLAVOUR", "bash"))
-        .variable(Variable::file("CONFIG", "the file's content"))
-        .service(service)
-        .artifact("out")
-        .script(FIRST)
-        .after_script(["echo af''ter $(cat /tmp/note), $CI_JOB_STATUS"]);
-    let first = project.submit(first);
-    let expected = [
-        "\nbefore, the file's content, production.yml\n",
-        "\ncold\n",
-        "\nall-several-lines\n",
-        "\nready\n",
-        "\nafter sources, success\n",
-    ];
-    succeeds(engine, protocol, first.spec(), &expected).await?;
-    let second = cached(scenario.plain("second", "docker:19.03.0")).script(SECOND);
-    let uploaded = first.dependency();
-    let uploaded = uploaded.ok_or_else(|| Failure::system("the first job has uploaded nothing"))?;
-    let second = project.submit(second.dependency(uploaded));
-    succeeds(engine, protocol, second.spec(), &["\nwarmed\nbuilt\n", "\n3\n"]).await.map(drop)
+    let cache = protocol.version();
+    let job = project.submit(first(scenario, cache));
+    succeeds(engine, protocol, job.spec(), &FIRST_SAYS).await?;
+    let job = project.submit(second(scenario, cache, &job)?);
+    succeeds(engine, protocol, job.spec(), &SECOND_SAYS).await.map(drop)
 }
 
 #[tokio::test]

@@ -8,3 +8,4 @@ mod lifecycle;
 mod lifecycle_kept;
 mod lifecycle_key;
 mod project;
+mod real_runner;

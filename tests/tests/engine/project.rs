@@ -7,7 +7,7 @@ use testkit::coordinator::{Coordinator, JobHandle};
 
 /// The example project, with a repository and a GitLab within reach of containers.
 pub(crate) struct Project {
-    gitlab: Coordinator,
+    pub(crate) gitlab: Coordinator,
     sources: Served,
     _repository: Repository,
 }
