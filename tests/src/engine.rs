@@ -170,8 +170,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_job_left_is_found_by_its_label_and_what_another_left_is_not() -> Result<()> {
         let scenario = Scenario::new()?;
-        let lone = scenario.swarm.lone_engines().next();
-        let lone = lone.ok_or_else(|| Failure::system("there is no lone engine"))?;
+        let lone = scenario.lone_engine()?;
         let engine = Engine::by_socket(lone, "")?;
         let (job, other) = (scenario.plain("mine", "job:sh"), scenario.plain("other", "job:sh"));
         let watch = lone.watch_containers()?;

@@ -20,7 +20,7 @@ use play::{Exec, Job, Protocol, Runner};
 use tempfile::{NamedTempFile, TempPath};
 use testkit::coordinator::Coordinator;
 use testkit::images::WHOAMI_PORT;
-use testkit::nodes::SwarmHandle;
+use testkit::nodes::{Node, SwarmHandle};
 use testkit::wait::{Seen, until};
 
 pub use by_hand::ByHand;
@@ -63,6 +63,15 @@ impl Scenario {
         let mut job = Job::new(name).image(image);
         job.id = project::next_id();
         self.credentials.give(job)
+    }
+
+    /// An engine in no swarm.
+    ///
+    /// # Errors
+    /// There is none: the scenarios are run by `cargo xtask test`.
+    pub fn lone_engine(&self) -> Result<&Node> {
+        let mut engines = self.swarm.lone_engines();
+        engines.next().ok_or_else(|| Failure::system("there is no engine outside the swarm"))
     }
 
     /// A GitLab that the containers of every engine reach. A job that it took, by

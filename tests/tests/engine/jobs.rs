@@ -19,7 +19,8 @@ const FIRST: [&str; 6] = [
 ];
 
 /// Shows what the first has left, and asks the cluster.
-const SECOND: [&str; 2] = ["cat warm/it out/it", "docker node ls -q | wc -l"];
+const SECOND: [&str; 3] =
+    ["cat warm/it out/it", "echo >>production.yml && touch made", "docker node ls -q | wc -l"];
 
 /// What the first job says.
 pub(crate) const FIRST_SAYS: [&str; 5] = [
@@ -51,15 +52,19 @@ pub(crate) fn first(scenario: &Scenario, cache: &str) -> Job {
         .after_script(["echo af''ter $(cat /tmp/note), $CI_JOB_STATUS"])
 }
 
-/// A job that has what the first has cached and uploaded.
+/// A job that has what the first has cached and uploaded. Its user, where the runner is new enough to
+/// know of it, isn't root.
 pub(crate) fn second(scenario: &Scenario, cache: &str, first: &JobHandle) -> Result<Job> {
     let uploaded = first.dependency();
     let uploaded = uploaded.ok_or_else(|| Failure::system("the first job has uploaded nothing"))?;
-    Ok(scenario
-        .plain("second", "docker:19.03.0")
-        .cache(format!("{cache}-$CI_PROJECT_ID"), "warm")
-        .dependency(uploaded)
-        .script(SECOND))
+    let image = Image {
+        name: "docker:19.03.0".to_owned(),
+        user: Some("1000:1000".to_owned()),
+        ..Image::default()
+    };
+    let mut job = scenario.plain("second", "");
+    job.image = Some(image);
+    Ok(job.cache(format!("{cache}-$CI_PROJECT_ID"), "warm").dependency(uploaded).script(SECOND))
 }
 
 /// Plays both.
