@@ -1,12 +1,13 @@
 # Writes a gzipped tar archive of the directory $1, as it is now, to stdout.
 #
 # Of a git repository: the files that git would list, and a repository of the last $2 commits, or of
-# all with 0. Files that git lists but that are gone are left out. Needs git, and GNU tar.
+# all with 0. Files that git lists but that are gone are left out. As from git, who may write to a file
+# is for the umask to say where it is unpacked. Needs git, and GNU tar.
 set -e
 
 tree=$1 depth=$2
 cd "$tree"
-[ -e .git ] || exec tar -czf - .
+[ -e .git ] || exec tar --mode=a+rwX -czf - .
 
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
@@ -26,4 +27,4 @@ xargs -0 sh -c '
     if [ -e "$file" ] || [ -L "$file" ]; then printf "%s\0" "$file"; fi
   done' sh <"$copy/listed" >"$copy/there"
 
-tar -czf - -C "$copy/clone" .git -C "$tree" --null --no-recursion -T "$copy/there"
+tar --mode=a+rwX -czf - -C "$copy/clone" .git -C "$tree" --null --no-recursion -T "$copy/there"

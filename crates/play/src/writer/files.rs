@@ -59,12 +59,13 @@ impl Writer {
         self.line("EOF");
     }
 
-    /// Makes a directory anew, of what is in a gzipped tar archive.
+    /// Makes a directory anew, of what is in a gzipped tar archive. The umask counts, as it would for
+    /// files that git makes.
     pub(crate) fn unpack(&mut self, archive: &str, directory: &str) {
         self.remove_dir(directory);
         self.command(&["mkdir", "-p", directory]);
         let (archive, directory) = (double_quoted(archive), double_quoted(directory));
-        self.line(&format!("tar -C {directory} -xzof {archive}"));
+        self.line(&format!("tar --no-same-permissions -C {directory} -xzof {archive}"));
     }
 
     /// A directory that outlives the stage, made where it isn't there.

@@ -149,10 +149,11 @@ async fn a_large_working_tree_comes_whole_in_several_scripts() {
         fs::write(source.join("random"), &bytes).unwrap();
         let job = Job::new("build")
             .sources(Sources::WorkingTree(source))
-            .script(["cat random > \"$CI_BUILDS_DIR/../found\""]);
+            .script(["cat random > \"$CI_BUILDS_DIR/../found\"", "stat -c %a random"]);
         let outcome = play_in(&world, shell, Protocol::V19, &job).await;
         assert!(outcome.is_success(), "{shell}: {}", outcome.log_text());
         assert!(fs::read(world.path("found")).unwrap() == bytes, "{shell}");
+        assert!(outcome.log_text().contains("\n644\n"), "{}", outcome.log_text());
         let scripts = outcome.stage_names().iter().filter(|name| **name == "get_sources").count();
         assert_eq!(scripts, 2, "{shell}");
         let left = fs::read_dir(world.path("builds/group/app.tmp")).unwrap().count();
