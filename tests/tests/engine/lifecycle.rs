@@ -70,6 +70,21 @@ async fn after_a_timeout() -> Result<()> {
     Ok(())
 }
 
+/// Nor does cleanup complain of what prepare has already told.
+#[tokio::test]
+async fn after_a_prepare_that_lacks_all_to_begin_with() -> Result<()> {
+    let scenario = Scenario::new()?;
+    let engine = Engine::of_the_cluster(&scenario, "")?;
+    let mut job = scenario.plain("lacking", "job:sh").script(["true"]);
+    job.variables.clear();
+    let outcome = play_watched(&engine, Protocol::V19, &job, &Cancel::default(), |_| {}).await?;
+    let (log, told) = (outcome.log_text(), String::from_utf8_lossy(&outcome.cleanup_log));
+    assert_eq!(outcome.status, Status::BuildFailure, "{log}");
+    assert!(log.contains("DOCKER_SWARM_MASTER (the cluster's address"), "{log}");
+    assert_eq!((exit(&outcome, "cleanup"), &*told), (Some(Exit::Code(0)), ""));
+    Ok(())
+}
+
 /// The service never is ready, so that prepare is in its middle when its containers are there.
 #[tokio::test]
 async fn after_a_sudden_death_of_prepare_and_another_one() -> Result<()> {

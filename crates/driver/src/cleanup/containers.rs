@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use docker::containers::leftovers;
 use job::settings::Placement;
-use job::{Failure, JobContext, JobKey, Result};
+use job::{Blame, Failure, JobContext, JobKey, Result};
 
 use super::Cleanup;
 use crate::access::EngineAccess;
@@ -54,12 +54,26 @@ async fn remove(
 ) -> Result<Vec<Failure>> {
     let access = match (remembered, stage) {
         (Some(access), _) => access,
-        (None, Some(stage)) => {
-            EngineAccess::gather(stage, &JobContext::read(stage.environment)?, None).await?
-        }
+        (None, Some(stage)) => match anew(stage).await? {
+            Some(access) => access,
+            None => return Ok(Vec::new()),
+        },
         (None, None) => return Ok(Vec::new()),
     };
     let profile = stage.map(|stage| stage.profile.clone()).unwrap_or_default();
     let engine = access.engine(&profile, |words| tracing::warn!("{words}"))?;
     Ok(leftovers::remove(&engine.docker()?, key, patience).await)
+}
+
+/// The way by the profile and the job's variables. What a job lacks of them it lacked in prepare,
+/// which then made nothing: there is no way, and none is needed.
+async fn anew(stage: &Stage<'_>) -> Result<Option<EngineAccess>> {
+    let job = JobContext::read(stage.environment)?;
+    match EngineAccess::gather(stage, &job, None).await {
+        Err(failure) if failure.blame() == Blame::Job && job.claims.get("CI_JOB_ID").is_some() => {
+            tracing::info!(job = %job.key, "nothing is on an engine that prepare couldn't reach");
+            Ok(None)
+        }
+        gathered => gathered.map(Some),
+    }
 }
