@@ -31,7 +31,7 @@ use crate::placement::Directories;
 use crate::runtime;
 use crate::stage::Stage;
 use crate::state::{JobDirectory, StateDirectory};
-use attend::{Attendant, Trouble};
+use attend::{Attendant, Attended, Trouble};
 use cancel::Signals;
 use engine::InContainer;
 use host::OnHost;
@@ -75,8 +75,8 @@ trait Place {
     /// Gets to the place's agent; `gateway` is for the job's docker.
     async fn open(&self, gateway: Option<&Gateway>) -> Result<Open>;
 
-    /// What an exit of the shell means, with a word in the job log where it needs one.
-    async fn ending(&self, exit: Exit) -> Ending;
+    /// What the shell's exit means, with a word in the job log where it needs one.
+    async fn ending(&self, attended: Attended) -> Ending;
 
     /// Whom and what a lost script is to be told with, when nothing of it runs any more.
     async fn lost(&self, trouble: Trouble) -> Failure;
@@ -136,7 +136,7 @@ impl<'a> Script<'a> {
             Err(error) => Err(error.into()),
         };
         match attended {
-            Ok(exit) => Ok(place.ending(exit).await),
+            Ok(attended) => Ok(place.ending(attended).await),
             Err(trouble) => Err(place.lost(trouble).await),
         }
     }

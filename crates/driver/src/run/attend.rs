@@ -27,6 +27,14 @@ impl From<AgentError> for Trouble {
     }
 }
 
+/// How a script ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attended {
+    pub(super) exit: Exit,
+    /// A signal to this process has told it to.
+    pub(super) cancelled: bool,
+}
+
 /// Attends to one script.
 pub(super) struct Attendant<'a> {
     stage: &'a Stage<'a>,
@@ -40,7 +48,7 @@ impl<'a> Attendant<'a> {
 
     /// Passes the output on until the script has ended, by itself, by a signal to this process, or
     /// because nobody reads the job log any more.
-    pub(super) async fn attend(mut self, mut running: Running) -> Result<Exit, Trouble> {
+    pub(super) async fn attend(mut self, mut running: Running) -> Result<Attended, Trouble> {
         let stopper = running.stopper();
         let copied = self.heeding(&stopper, pass_on(&mut running.output)).await;
         if copied.is_err() {
@@ -48,7 +56,7 @@ impl<'a> Attendant<'a> {
         }
         let exit = self.heeding(&stopper, running.exited()).await?;
         copied.map_err(Trouble::Log)?;
-        Ok(exit)
+        Ok(Attended { exit, cancelled: self.signals.were_heard() })
     }
 
     /// Waits for `work`; meanwhile a signal to this process becomes the script's end.

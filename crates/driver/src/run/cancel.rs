@@ -41,6 +41,11 @@ impl Signals {
         self.heard += 1;
     }
 
+    /// Whether there has been one.
+    pub(super) fn were_heard(&self) -> bool {
+        self.heard > 0
+    }
+
     /// The time that the script's processes get to end: none after a second signal.
     pub(super) fn grace(&self, first: Duration) -> Duration {
         if self.heard > 1 { Duration::ZERO } else { first }

@@ -19,7 +19,7 @@ use job::{Ending, Failure, JobContext, Result};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::attend::Trouble;
+use super::attend::{Attended, Trouble};
 use super::{Open, Place, Script};
 use crate::access::{Access, EngineAccess};
 use crate::job_log::JobLog;
@@ -144,10 +144,16 @@ impl Place for InContainer<'_> {
         Ok(Open { session, start, beside: self.beside(gateway, tls, connections)? })
     }
 
-    async fn ending(&self, exit: Exit) -> Ending {
+    async fn ending(&self, Attended { exit, cancelled }: Attended) -> Ending {
         self.reach.ended_in_order();
         if let Some(signal) = signal_of(exit) {
-            let suspect = if signal == KILL { self.suspect().await } else { String::new() };
+            let suspect = match signal {
+                KILL if cancelled => {
+                    " (SIGKILL): it was cancelled, and did not end in time".to_owned()
+                }
+                KILL => self.suspect().await,
+                _ => String::new(),
+            };
             let words = format!("the script was ended by signal {signal}{suspect}");
             self.script.stage.log.warning(words);
         }

@@ -10,7 +10,7 @@ use job::{Ending, Failure, Result};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::attend::Trouble;
+use super::attend::{Attended, Trouble};
 use super::{Open, Place, Script};
 use crate::access::Access;
 use crate::placement::{HostPlace, end_processes, mark, script_environment};
@@ -62,9 +62,9 @@ impl Place for OnHost<'_> {
         Ok(Open { session, start: self.start.clone(), beside: serving.unwrap_or_default() })
     }
 
-    async fn ending(&self, exit: Exit) -> Ending {
+    async fn ending(&self, Attended { exit, cancelled }: Attended) -> Ending {
         if let Exit::Signal(signal) = exit {
-            let suspect = suspect(signal);
+            let suspect = suspect(signal, cancelled);
             let words = format!("the script was ended by signal {signal}{suspect}");
             self.script.stage.log.warning(words);
         }
@@ -120,10 +120,10 @@ fn failure(error: AgentError) -> Failure {
 }
 
 /// Who sends such a signal when nobody else has.
-fn suspect(signal: i32) -> &'static str {
-    if signal == rustix::process::Signal::KILL.as_raw() {
-        " (SIGKILL): this runner machine's journal tells whether memory ran out"
-    } else {
-        ""
+fn suspect(signal: i32, cancelled: bool) -> &'static str {
+    match (signal == rustix::process::Signal::KILL.as_raw(), cancelled) {
+        (true, true) => " (SIGKILL): it was cancelled, and did not end in time",
+        (true, false) => " (SIGKILL): this runner machine's journal tells whether memory ran out",
+        (false, _) => "",
     }
 }
