@@ -1,5 +1,6 @@
 //! An engine that a scenario's containers run on, and the way there.
 
+use std::fs;
 use std::path::Path;
 
 use job::{Failure, Result};
@@ -82,6 +83,19 @@ impl Engine {
         let by_socket = swarm.lone_engines().map(|node| Self::by_socket(node, more));
         let beside = swarm.lone_engines().chain(swarm.newest_engines());
         beside.map(|node| Self::over_tls(scenario, node, more)).chain(by_socket).collect()
+    }
+
+    /// The same with one more line in the section `[profile.default]`.
+    ///
+    /// # Errors
+    /// The settings file can't be changed.
+    pub fn profiled(self, line: &str) -> Result<Self> {
+        let section = "[profile.default]\n";
+        let changed = fs::read_to_string(&self.settings)
+            .map(|text| text.replacen(section, &format!("{section}{line}\n"), 1))
+            .and_then(|text| fs::write(&self.settings, text));
+        let unchanged = |error| Failure::system("cannot change settings").caused_by(error);
+        changed.map(|()| self).map_err(unchanged)
     }
 
     /// A runner with these settings.

@@ -25,12 +25,17 @@ pub fn at(moment: Moment, mut act: impl FnMut(&Process) + Send) -> impl FnMut(Ev
             running = Some(process);
         }
         Event::Log(bytes) => {
-            said.extend_from_slice(&bytes);
             let Moment::Said(words) = moment else { return };
-            if !reached && String::from_utf8_lossy(&said).contains(words) {
+            if reached {
+                return;
+            }
+            said.extend_from_slice(&bytes);
+            if said.windows(words.len()).any(|window| window == words.as_bytes()) {
                 reached = true;
                 running.iter().for_each(&mut act);
             }
+            // The words may be under way.
+            said.drain(..said.len().saturating_sub(words.len()));
         }
         Event::Ended(_) => {}
     }

@@ -1,6 +1,8 @@
 //! Placement engine: jobs in containers on real engines.
 
 mod article;
+mod cancel;
+mod cuts;
 mod engines;
 mod jobs;
 mod jobs_docker_access;
