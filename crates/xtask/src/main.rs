@@ -18,7 +18,7 @@ use job::{Failure, Result};
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Shows the deploy job of examples/whoami, in both forms, on a swarm of three real engines
+    /// Shows the deploy job of examples/whoami on a swarm of three real engines, in both placements
     Demo,
     /// Runs every test: those of the crates, then whole jobs on a swarm of real engines
     Test(test::Arguments),
