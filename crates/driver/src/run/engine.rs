@@ -186,7 +186,10 @@ impl InContainer<'_> {
             (Some(End { out_of_memory: true, .. }), None) => {
                 "the engine's machine was out of memory".to_owned()
             }
-            _ => "by something in its own container, for its memory was enough".to_owned(),
+            (Some(_), _) => {
+                "by something in its own container, for its memory was enough".to_owned()
+            }
+            (None, _) => "the engine can't be asked whether memory ran out".to_owned(),
         };
         format!(" (SIGKILL): {words}")
     }
