@@ -1,6 +1,7 @@
 //! Placement engine: jobs in containers on real engines.
 
 mod article;
+mod bulk;
 mod cancel;
 mod cuts;
 mod engines;
