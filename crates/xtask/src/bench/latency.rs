@@ -51,8 +51,13 @@ async fn command(jobs: &Jobs, waiting: &Waiting, arguments: &[&str], count: usiz
 
 /// Runs a docker command whose output nobody needs.
 pub(crate) async fn quietly(command: &mut Command) -> Result<()> {
+    successfully(command.stdout(Stdio::null())).await
+}
+
+/// Runs a docker command to its end, which must be a success.
+pub(crate) async fn successfully(command: &mut Command) -> Result<()> {
     let wrap = |error| Failure::system("cannot start docker").caused_by(error);
-    let status = command.stdout(Stdio::null()).kill_on_drop(true).status().await.map_err(wrap)?;
+    let status = command.kill_on_drop(true).status().await.map_err(wrap)?;
     if status.success() {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use testkit::nodes::Node;
 use tokio::process::Command;
 
 use super::jobs::{IMAGE, Jobs, Placement};
-use super::latency::quietly;
+use super::latency::{quietly, successfully};
 use super::pairs::{Pairs, Short};
 use super::table::{Aim, Row};
 
@@ -52,7 +52,8 @@ pub(crate) async fn measure(
     .await
 }
 
-/// The output of the same command: of `docker exec`, and of a job's script in a container.
+/// The output of the same command: of `docker exec`, and of a job's script in a container. Both go
+/// through a pipe, as all that gitlab-runner reads.
 pub(crate) async fn output(
     jobs: &Jobs,
     manager: &Node,
@@ -62,11 +63,11 @@ pub(crate) async fn output(
     start_container(manager, IMAGE).await?;
     let write = format!("head --bytes={size}M /dev/zero");
     let exec = ["exec", CONTAINER, "bash", "-c", &write];
-    let runner = jobs.redirected_runner(Placement::Engine, "/dev/null");
+    let runner = jobs.redirected_runner(Placement::Engine, ">(exec cat >/dev/null)");
     let mut pairs = Pairs::default();
     for counts in [false].into_iter().chain(std::iter::repeat_n(true, count)) {
         let began = Instant::now();
-        quietly(jobs.docker_direct().args(exec)).await?;
+        piped(jobs.docker_direct().args(exec)).await?;
         let plain = began.elapsed();
         let job = jobs.container_job(&jobs.endpoint, &[&write]);
         let outcome = jobs.play(&runner, &job, |_| {}).await?;
@@ -75,6 +76,15 @@ pub(crate) async fn output(
         }
     }
     Ok(vec![row("script in a container, out", &pairs, size)])
+}
+
+async fn piped(docker: &mut Command) -> Result<()> {
+    let failed = |error| Failure::system("cannot run cat").caused_by(error);
+    let (reader, writer) = std::io::pipe().map_err(failed)?;
+    let mut cat = Command::new("cat");
+    cat.stdin(reader).stdout(Stdio::null()).kill_on_drop(true);
+    let _cat = cat.spawn().map_err(failed)?;
+    successfully(docker.stdout(writer)).await
 }
 
 /// Makes what is transferred, and the container at the other end.
