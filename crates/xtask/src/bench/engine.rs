@@ -9,7 +9,6 @@ mod floor;
 mod round_trips;
 
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use job::Result;
@@ -36,6 +35,7 @@ const BELOW_BASH: f64 = 0.4;
 
 /// Plays the jobs and prints a table for each.
 pub(crate) async fn measure(jobs: &Jobs, node: &Node, count: usize) -> Result<()> {
+    floor::make_network(node).await?;
     let proxy = Proxy::in_front_of(node)?;
     proxy.delay(DELAY);
     let near = Distance { words: "", endpoint: node.endpoint(), aim: "≤ 0.4 s", limit: 0.4 };
@@ -100,12 +100,9 @@ impl<'a> Comparison<'a> {
 
     /// The floor with the scripts of this job, which a bash driver plays for it.
     async fn floor(&self) -> Result<Floor> {
-        let scripts = Arc::<Mutex<Vec<Script>>>::default();
-        let kept = Arc::clone(&scripts);
-        let watcher =
-            move |event| kept.lock().unwrap_or_else(PoisonError::into_inner).extend(script(event));
-        self.jobs.play(&self.bash, &self.job(), watcher).await?;
-        let scripts = scripts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut scripts = Vec::new();
+        let keep = |event| scripts.extend(script(event));
+        self.jobs.play(&self.bash, &self.job(), keep).await?;
         Ok(Floor {
             endpoint: self.distance.endpoint.clone(),
             certificates: self.jobs.certificates(),

@@ -25,11 +25,16 @@ use docker::{Credentials, Endpoint, Engine, Identity, Limits};
 use futures::StreamExt;
 use futures::future::try_join_all;
 use job::{Failure, Result};
+use testkit::nodes::Node;
 use tokio::io::AsyncWriteExt;
 
 use super::super::jobs::IMAGE;
 use super::super::stages::Took;
 use super::HELPER_IMAGE;
+
+/// The network of the floor's containers, which is there before any job: without one on which they
+/// don't reach each other, no two jobs may be on the same engine.
+const NETWORK: &str = "floor";
 
 /// Ends a here-document, and is what the end of a script is told after.
 const MARK: &str = "the script of the floor ended with";
@@ -51,6 +56,12 @@ pub(super) struct Floor {
     /// Whether scripts need the helper image too.
     pub(super) has_helper: bool,
     pub(super) scripts: Vec<Script>,
+}
+
+/// Makes what all jobs of the floor share.
+pub(super) async fn make_network(node: &Node) -> Result<()> {
+    let isolated = ["--opt", "com.docker.network.bridge.enable_icc=false", NETWORK];
+    node.docker(&[["network", "create"].as_slice(), &isolated].concat()).await.map(drop)
 }
 
 impl Floor {
@@ -139,6 +150,7 @@ fn body(image: &str, volume: Option<&str>) -> ContainerCreateBody {
     let host_config = HostConfig {
         // Nothing is written to the engine's disk.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        network_mode: Some(NETWORK.to_owned()),
         mounts: Some(builds.into_iter().collect()),
         ..HostConfig::default()
     };
