@@ -1,5 +1,6 @@
-//! Who to be at a registry, from where GitLab Runner looks, in its order: `DOCKER_AUTH_CONFIG`, the
-//! runner machine's docker config, what GitLab gave the job
+//! Who to be at a registry, from where GitLab Runner looks: `DOCKER_AUTH_CONFIG`, what GitLab gave the
+//! job, the runner machine's docker config. What is the job's own comes before what every job of the
+//! machine has; GitLab Runner asks the machine before the job
 //! (<https://docs.gitlab.com/runner/configuration/advanced-configuration/#precedence-of-docker-authorization-resolving>).
 //!
 //! The entry that names most of the image's path wins wherever it is; of equals the first. A source
@@ -40,10 +41,10 @@ const CONFIG_FILES: [&str; 2] = [".docker/config.json", ".dockercfg"];
 pub struct Sources {
     /// `DOCKER_AUTH_CONFIG`, of the job or else of the runner's environment.
     pub auth_config: Option<Secret>,
-    /// The home directory on the runner machine whose docker config counts.
-    pub home: Option<PathBuf>,
     /// What GitLab gave the job. Only credentials of the kind `registry` matter here.
     pub job: Vec<RegistryCredential>,
+    /// The home directory on the runner machine whose docker config counts.
+    pub home: Option<PathBuf>,
     /// How credential helpers are run.
     pub helpers: Helpers,
 }
@@ -111,15 +112,15 @@ impl Registries {
     /// # Errors
     /// A credential helper that is no name but a path, with the blame of who wrote it.
     pub fn read(sources: Sources) -> Result<Self> {
-        let Sources { auth_config, home, job, helpers } = sources;
+        let Sources { auth_config, job, home, helpers } = sources;
         let mut registries = Self { sources: Vec::new(), helpers, warnings: Vec::new() };
         if let Some(text) = auth_config {
             registries.add(Origin::AuthConfig, text.expose_secret().as_bytes())?;
         }
+        registries.sources.push(Source::of_job(job));
         if let Some(home) = home {
             registries.add_home(&home)?;
         }
-        registries.sources.push(Source::of_job(job));
         Ok(registries)
     }
 

@@ -140,7 +140,7 @@ async fn the_longest_path_wins_and_of_equals_the_first_source() {
             Some("job-app"),
         ),
         ("file.io/app", Some("file")),
-        ("both.io/app", Some("file")),
+        ("both.io/app", Some("job")),
         ("job.io/app", Some("job")),
         ("alpine", None),
     ] {
@@ -224,7 +224,7 @@ async fn a_store_is_asked_what_it_has_and_then_for_that() {
 #[tokio::test]
 async fn what_a_helper_does_not_have_is_looked_for_elsewhere() {
     let machine = Machine::new()
-        .config(&json!({"credHelpers": {"reg.io": "fake"}}))
+        .config(&json!({"credHelpers": {"reg.io/app": "fake"}}))
         .helper("fake", "echo credentials not found in native keychain; exit 1");
     let sources = Sources { job: vec![of_job("reg.io", "job")], ..machine.sources() };
     assert_eq!(machine.user(sources, "reg.io/app").await.as_deref(), Some("job"));
