@@ -19,6 +19,9 @@ pub use archive::Archive;
 pub use jobs::{FOREIGN, FROM_ENTRYPOINT, helper, jobs};
 pub use services::{SERVICE_PORT, services};
 
+pub(crate) use layer::sha256;
+
+use bytes::Bytes;
 use layer::Layer;
 use programs::PATH;
 
@@ -54,6 +57,29 @@ impl Image {
     pub fn tagged(mut self, tag: &str) -> Self {
         self.tags.push(tag.to_owned());
         self
+    }
+
+    /// Its names: repository and tag.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tags.iter().filter_map(|tag| tag.rsplit_once(':'))
+    }
+
+    /// Its layers from the bottom up, as tar files.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = Bytes> {
+        self.layers.iter().map(|layer| Bytes::from_owner(layer.tar.clone()))
+    }
+
+    /// Its file of configuration, by whose digest engines know it.
+    pub(crate) fn configuration(&self) -> String {
+        let diff_ids = self.layers.iter().map(|layer| format!("sha256:{}", layer.digest));
+        json!({
+            "architecture": self.architecture,
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": self.config,
+            "rootfs": { "type": "layers", "diff_ids": diff_ids.collect::<Vec<_>>() },
+        })
+        .to_string()
     }
 }
 

@@ -16,6 +16,7 @@ pub mod nodes;
 pub mod pki;
 mod program;
 pub mod proxy;
+pub mod registry;
 pub mod search;
 pub mod wait;
 mod web;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tar::{Builder, EntryType};
 
 use super::Image;
-use super::layer::{header, hex_digest};
+use super::layer::{header, sha256};
 
 /// Images ready for [`crate::nodes::Node::load`].
 #[derive(Clone, Debug)]
@@ -31,8 +31,8 @@ impl Archive {
         }
         let mut manifest = Vec::new();
         for image in images {
-            let config = image.description().to_string();
-            let path = format!("{}.json", hex_digest(config.as_bytes()));
+            let config = image.configuration();
+            let path = format!("{}.json", sha256(config.as_bytes()));
             append(&mut tar, &path, config.as_bytes())?;
             manifest.push(image.manifest_entry(&path));
         }
@@ -42,17 +42,6 @@ impl Archive {
 }
 
 impl Image {
-    fn description(&self) -> Value {
-        let diff_ids = self.layers.iter().map(|layer| format!("sha256:{}", layer.digest));
-        json!({
-            "architecture": self.architecture,
-            "os": "linux",
-            "created": "1970-01-01T00:00:00Z",
-            "config": self.config,
-            "rootfs": { "type": "layers", "diff_ids": diff_ids.collect::<Vec<_>>() },
-        })
-    }
-
     fn manifest_entry(&self, config: &str) -> Value {
         let layers = self.layers.iter().map(|layer| layer_path(&layer.digest));
         json!({

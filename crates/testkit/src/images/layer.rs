@@ -79,13 +79,13 @@ impl Layer {
             entry.append(&mut tar).map_err(|error| unwritten(entry.path(), error))?;
         }
         let tar = tar.into_inner().map_err(|error| unwritten(Path::new("/"), error))?;
-        let digest = hex_digest(&tar);
+        let digest = sha256(&tar);
         Ok(Self { tar: tar.into(), digest })
     }
 }
 
 /// SHA-256 in hexadecimal.
-pub(super) fn hex_digest(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 

@@ -55,6 +55,8 @@ impl Node {
             "cgroup-parent": format!("{}/{}", self.site.cgroup(), self.name),
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
             "shutdown-timeout": 1,
+            // A `crate::registry::Registry` on this machine is spoken with without TLS.
+            "insecure-registries": [format!("{}/32", self.site.runner())],
         })
     }
 
