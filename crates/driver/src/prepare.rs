@@ -58,13 +58,17 @@ impl Prepare<'_> {
 
     /// Puts the credentials where the other stages find them.
     fn keep(&self, certificates: &Path, credentials: &Credentials) -> Result<()> {
+        certificates_directory::write(certificates, credentials)
+    }
+
+    /// Warns when certificates will touch a disk.
+    fn warn_of_disk(&self) {
         if !self.directory.is_on_tmpfs() {
             self.warn(format!(
                 "certificates go to {}, which is not on a tmpfs: mount one on /run, or they touch a disk",
                 self.directory.path().display()
             ));
         }
-        certificates_directory::write(certificates, credentials)
     }
 
     /// Variables of jobs written for docker-in-docker that lead their `docker` elsewhere still:

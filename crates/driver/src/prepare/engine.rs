@@ -21,6 +21,7 @@ struct Ways {
 impl Prepare<'_> {
     pub(super) async fn on_engine(&self) -> Result<()> {
         let wanted = Wanted::new(self.stage, self.job)?;
+        wanted.warnings.iter().for_each(|words| self.warn(words));
         let ways = self.ways().await?;
         let maker = Maker::new(self.stage, self.job, &self.directory, &wanted, &ways.engine)?;
         let containers = Box::pin(maker.make(self.check(&ways, &wanted))).await?;
@@ -64,6 +65,9 @@ impl Prepare<'_> {
     }
 
     fn keep_for_engine(&self, cluster: Option<&Access>, engine: &EngineAccess) -> Result<()> {
+        if cluster.is_some() || engine.credentials.is_some() {
+            self.warn_of_disk();
+        }
         if let Some(cluster) = cluster {
             self.keep(&self.directory.certificates(), &cluster.credentials)?;
         }

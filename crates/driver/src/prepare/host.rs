@@ -29,6 +29,7 @@ impl Prepare<'_> {
     async fn cluster_for_host(&self) -> Result<()> {
         let access = Access::gather(self.stage, self.job).await?;
         let cluster = access.cluster(&self.stage.profile, |words| self.warn(words))?;
+        self.warn_of_disk();
         self.keep(&self.directory.certificates(), &access.credentials)?;
         self.describe_for_host(&access, &cluster.check().await?);
         self.warn_of(&self.detours());

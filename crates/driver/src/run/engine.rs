@@ -217,7 +217,8 @@ impl InContainer<'_> {
             .hint("use GitLab's helper image, or one that is made from it");
         }
         Failure::job(format!("cannot start the script in the job's image: {reason}")).hint(
-            "name an image that has bash or sh, and whose working directory its user can enter",
+            "name an image for the engine's platform that has bash or sh, and whose working \
+             directory its user can enter",
         )
     }
 

@@ -212,12 +212,10 @@ fn registries(stage: &Stage<'_>, job: &JobContext) -> Result<Registries> {
     })
 }
 
-/// What comes before the shell: as in GitLab's docker executor, `[""]` says nothing at all, and the
-/// empty list nothing in particular.
+/// What comes before the shell; as in GitLab's docker executor, `[""]` is the wish for nothing.
 fn entrypoint(asked: &Asked, image: &BroughtImage) -> Vec<String> {
     let own = || image.inspect.config.as_ref().and_then(|config| config.entrypoint.clone());
-    let said = asked.entrypoint.clone().filter(|words| !words.is_empty());
-    let words = said.or_else(own).unwrap_or_default();
+    let words = asked.entrypoint.clone().or_else(own).unwrap_or_default();
     if words == [""] { Vec::new() } else { words }
 }
 

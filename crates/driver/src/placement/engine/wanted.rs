@@ -23,6 +23,8 @@ pub(crate) struct Wanted {
     pub(crate) offer: Offer,
     /// What the profile says of engines, with what the job has lowered.
     pub(crate) engine: settings::Engine,
+    /// What the job asks for and doesn't get, though it goes on.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// An image, and what the job replaces of it.
@@ -53,7 +55,9 @@ impl Wanted {
         let replaced = |service: &Service<'_>| {
             access == DockerAccess::Gateway && service.is_docker_in_docker()
         };
-        let (dind, services): (Vec<_>, Vec<_>) = job.services().into_iter().partition(replaced);
+        let services = job.services();
+        let warnings = services.iter().filter_map(nameless).collect();
+        let (dind, services): (Vec<_>, Vec<_>) = services.into_iter().partition(replaced);
         let names = dind.into_iter().flat_map(|service| service.host_names).collect::<Vec<_>>();
         let docker_in_docker = (!names.is_empty()).then(|| DockerInDocker::new(job, names));
         let reader = Reader { job, engine: &stage.profile.engine };
@@ -69,11 +73,22 @@ impl Wanted {
         let offer = Offer::new(access, docker_in_docker);
         match (build, helper, services, engine) {
             (Some(build), Some(helper), Some(services), Some(engine)) => {
-                Ok(Self { build, helper, services, offer, engine })
+                Ok(Self { build, helper, services, offer, engine, warnings })
             }
             _ => Err(all(refusals)),
         }
     }
+}
+
+/// What to say of a service that doesn't get every name it asks for.
+fn nameless(service: &Service<'_>) -> Option<String> {
+    let (name, taken) = (&service.name, service.taken.join(", "));
+    (!taken.is_empty()).then(|| {
+        format!(
+            "an earlier service is called {taken}, so the service {name} isn't: give it an `alias` \
+             of its own"
+        )
+    })
 }
 
 /// Keeps what is good, and gathers what isn't.
@@ -131,8 +146,8 @@ impl Reader<'_> {
         list.check(&wanted.reference, own)?;
         Ok(Asked {
             image: wanted,
-            entrypoint: image.entrypoint.clone(),
-            command: image.command.clone(),
+            entrypoint: said(image.entrypoint.as_ref()),
+            command: said(image.command.as_ref()),
             user: image.user().map(|user| self.job.expand(user)),
         })
     }
@@ -149,6 +164,12 @@ impl Reader<'_> {
         let policies = policy::effective(policies, &self.engine.pull_policy, allowed)?;
         Ok(WantedImage { reference, platform, policies, asked_by })
     }
+}
+
+/// An empty list says nothing, as in GitLab's docker executor; an engine would take it for the wish
+/// to start nothing.
+fn said(words: Option<&Vec<String>>) -> Option<Vec<String>> {
+    words.filter(|words| !words.is_empty()).cloned()
 }
 
 fn allow_list(setting: &'static str, patterns: Option<&[String]>) -> Result<AllowList> {
