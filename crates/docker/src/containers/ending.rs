@@ -75,7 +75,7 @@ fn life(state: &ContainerState) -> Life {
 async fn announced_out_of_memory(docker: &Docker, id: &str) -> Result<bool> {
     let failure = |error| Answer::of(error).into_failure(|_| unknown(id));
     let info = docker.info().await.map_err(failure)?;
-    let Some(now) = info.system_time.as_deref().and_then(seconds) else { return Ok(false) };
+    let Some(now) = info.system_time.as_deref().and_then(since_1970) else { return Ok(false) };
     let filters = [("container", id), ("event", "oom")];
     let filters: HashMap<_, _> =
         filters.map(|(kind, value)| (kind.to_owned(), vec![value.to_owned()])).into();
@@ -86,10 +86,11 @@ async fn announced_out_of_memory(docker: &Docker, id: &str) -> Result<bool> {
     }
 }
 
-/// A moment of an engine's as its API takes it: seconds since 1970.
-fn seconds(moment: &str) -> Option<String> {
+/// A moment of an engine's as its API takes it: seconds since 1970, with nine digits of a fraction,
+/// for what was announced a moment ago is asked for.
+fn since_1970(moment: &str) -> Option<String> {
     let moment = OffsetDateTime::parse(moment, &Rfc3339).ok()?;
-    Some(moment.unix_timestamp().to_string())
+    Some(format!("{}.{:09}", moment.unix_timestamp(), moment.nanosecond()))
 }
 
 fn unknown(id: &str) -> Failure {
