@@ -6,9 +6,7 @@
 mod engine;
 mod host;
 
-use std::path::Path;
-
-use docker::{ClusterFacts, Credentials, Endpoint, EngineFacts, certificates_directory};
+use docker::{ClusterFacts, Endpoint, EngineFacts};
 use job::settings::{CredentialSource, DockerAccess, Placement};
 use job::{Ending, JobContext, Result};
 
@@ -54,11 +52,6 @@ impl Prepare<'_> {
     /// Whether the job's docker is led to the cluster at all.
     fn has_docker(&self) -> bool {
         self.stage.profile.docker_access != DockerAccess::None
-    }
-
-    /// Puts the credentials where the other stages find them.
-    fn keep(&self, certificates: &Path, credentials: &Credentials) -> Result<()> {
-        certificates_directory::write(certificates, credentials)
     }
 
     /// Warns when certificates will touch a disk.

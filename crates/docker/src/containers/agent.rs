@@ -6,7 +6,6 @@ use bytes::Bytes;
 use elf::ElfBytes;
 use elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64, PT_INTERP};
 use elf::endian::AnyEndian;
-use elf::parse::ParseError;
 use job::{Failure, JobKey, Result};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
@@ -98,13 +97,13 @@ fn header(kind: EntryType, size: u64) -> Header {
 
 /// Why a file can't be the agent.
 enum Flaw {
-    NoProgram(ParseError),
+    NoProgram,
     Dynamic,
 }
 
 /// The architecture of a static program.
 fn inspect(bytes: &[u8]) -> Result<String, Flaw> {
-    let elf = ElfBytes::<AnyEndian>::minimal_parse(bytes).map_err(Flaw::NoProgram)?;
+    let elf = ElfBytes::<AnyEndian>::minimal_parse(bytes).map_err(|_| Flaw::NoProgram)?;
     if elf.segments().is_some_and(|segments| segments.iter().any(|it| it.p_type == PT_INTERP)) {
         return Err(Flaw::Dynamic);
     }
@@ -124,9 +123,9 @@ impl Flaw {
     fn into_failure(self, path: &Path) -> Failure {
         let path = path.display();
         match self {
-            Self::NoProgram(error) => Failure::system(format!("the agent {path} is no program"))
-                .caused_by(error)
-                .hint(BUILD_STATIC),
+            Self::NoProgram => {
+                Failure::system(format!("the agent {path} is no program")).hint(BUILD_STATIC)
+            }
             Self::Dynamic => Failure::system(format!(
                 "the agent {path} is linked dynamically; containers need the static build"
             ))

@@ -3,7 +3,7 @@
 //! What is refused without asking anybody is refused first. Then everything that doesn't depend on
 //! each other is done side by side.
 
-use docker::{Cluster, Engine, EngineFacts};
+use docker::{Cluster, Engine, EngineFacts, certificates_directory};
 use job::Result;
 
 use super::{Prepare, cluster_line, engine_words};
@@ -69,14 +69,14 @@ impl Prepare<'_> {
             self.warn_of_disk();
         }
         if let Some(cluster) = cluster {
-            self.keep(&self.directory.certificates(), &cluster.credentials)?;
+            certificates_directory::write(&self.directory.certificates(), &cluster.credentials)?;
         }
         match &engine.credentials {
             Some(credentials) if EngineAccess::has_own_credentials(self.stage) => {
-                self.keep(&self.directory.engine_certificates(), credentials)
+                certificates_directory::write(&self.directory.engine_certificates(), credentials)
             }
             Some(credentials) if cluster.is_none() => {
-                self.keep(&self.directory.certificates(), credentials)
+                certificates_directory::write(&self.directory.certificates(), credentials)
             }
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! Preparing a place on the runner machine: the cluster's answer, and two directories.
 
-use docker::ClusterFacts;
+use docker::{ClusterFacts, certificates_directory};
 use job::Result;
 use job::settings::DockerAccess;
 
@@ -30,7 +30,7 @@ impl Prepare<'_> {
         let access = Access::gather(self.stage, self.job).await?;
         let cluster = access.cluster(&self.stage.profile, |words| self.warn(words))?;
         self.warn_of_disk();
-        self.keep(&self.directory.certificates(), &access.credentials)?;
+        certificates_directory::write(&self.directory.certificates(), &access.credentials)?;
         self.describe_for_host(&access, &cluster.check().await?);
         self.warn_of(&self.detours());
         Ok(())

@@ -22,7 +22,7 @@ pub enum Readiness {
     Health,
     /// An answer at any of these ports, which are in ascending order.
     Ports(Vec<u16>),
-    /// Nothing but that it runs.
+    /// Nothing but that it goes on running.
     Nothing,
 }
 
@@ -53,7 +53,8 @@ impl Readiness {
     /// knows how long it takes to start.
     fn missing(&self, health: Health, answers: bool) -> Option<&'static str> {
         match (self, health) {
-            (Self::Health, Health::Healthy) | (Self::Nothing, _) => None,
+            (Self::Health, Health::Healthy) => None,
+            (Self::Nothing, _) => (!answers).then_some("it has only just started"),
             (Self::Health, Health::Unhealthy) => Some("its health check fails"),
             (Self::Health, Health::Unknown) => Some("its health check hasn't succeeded"),
             (Self::Ports(_), _) => (!answers).then_some("none of its ports answers"),
@@ -61,7 +62,8 @@ impl Readiness {
     }
 }
 
-/// What a service's state and the answer of its ports mean; without a state it is gone.
+/// What a service's state means, without which it is gone; `answers` is whether a port has answered or,
+/// where none is asked, it has run for a moment.
 pub fn judge(readiness: &Readiness, state: Option<State>, answers: bool) -> Verdict {
     match state {
         None => Verdict::Never("its container is gone".to_owned()),
@@ -149,7 +151,8 @@ mod tests {
             (&Readiness::Health, running(Health::Healthy), false, true),
             (&ports, running(Health::Unknown), false, false),
             (&ports, running(Health::Unknown), true, true),
-            (&Readiness::Nothing, running(Health::Unknown), false, true),
+            (&Readiness::Nothing, running(Health::Unknown), false, false),
+            (&Readiness::Nothing, running(Health::Unknown), true, true),
             (&Readiness::Nothing, Some(State::Created), false, false),
         ] {
             let verdict = judge(readiness, state, answers);

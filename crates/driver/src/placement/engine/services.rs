@@ -25,6 +25,10 @@ use crate::job_log::JobLog;
 /// Between two questions for the services' states.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a service has to run that shows by nothing else that it is ready: most that fail do so
+/// at once.
+const STEADY: Duration = Duration::from_millis(300);
+
 /// How long the agent's connection is waited for, when it was cut.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -104,14 +108,18 @@ impl<'a> Services<'a> {
 
     /// Asks for states until all are ready, one never will be, or time is over.
     async fn watch(&self) -> Result<Vec<Unready<'_>>> {
-        let deadline = Instant::now() + self.wanted.engine.service_timeout;
+        let start = Instant::now();
+        let deadline = start + self.wanted.engine.service_timeout;
         loop {
             let states = services::states(self.docker, self.marks).await?;
             let is_over = Instant::now() >= deadline;
             let mut unready = Vec::new();
             let mut waits = false;
             for (number, service) in self.starting.iter().enumerate() {
-                let answers = self.has_answered(number);
+                let answers = match service.readiness {
+                    Readiness::Nothing => start.elapsed() >= STEADY,
+                    Readiness::Health | Readiness::Ports(_) => self.has_answered(number),
+                };
                 match judge(&service.readiness, states.get(&number).copied(), answers) {
                     Verdict::Ready => {}
                     Verdict::Never(why) => unready.push(Unready { service, why }),
