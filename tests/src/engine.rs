@@ -73,6 +73,18 @@ impl Engine {
         Self::new(node, &way, more, None)
     }
 
+    /// Whatever is at this address; the manager stands for it where it has to be asked what is left.
+    ///
+    /// # Errors
+    /// There is no room for settings or certificates.
+    pub fn elsewhere(scenario: &Scenario, endpoint: &str) -> Result<Self> {
+        let node = scenario.swarm.manager();
+        if endpoint.starts_with("unix:") {
+            return Self::new(node, &format!("endpoint = \"{endpoint}\""), "", None);
+        }
+        Self::at(scenario, node, endpoint, "")
+    }
+
     /// Every way to an engine outside the swarm that this machine has: the lone engine over mutual TLS
     /// and by its socket, and the newest engine where there is one.
     ///
