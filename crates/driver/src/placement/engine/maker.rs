@@ -8,7 +8,7 @@ use docker::images::{
     BroughtImage, Helpers, ImageBringer, Patience, Registries, Sources, WantedImage,
 };
 use docker::{Engine, EngineFacts};
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use job::{Failure, JobContext, Result, settings};
 
 use super::reach::Reach;
@@ -63,12 +63,15 @@ impl<'a> Maker<'a> {
         let images = self.images(facts).await?;
         let containers = self.containers(&images)?;
         containers.make_network().await?;
-        let (build, helper, services) = tokio::try_join!(
+        // When one fails, the others are waited for: an engine that nobody waits for goes on making
+        // what it was asked for, and cleanup might come before it is there.
+        let (build, helper, services) = tokio::join!(
             self.build(&containers, &images.build),
             self.helper(&containers, images.helper.as_ref()),
             self.services(&containers, &images.services),
-        )?;
-        let made = Containers { build, helper, services, offer: self.wanted.offer.clone() };
+        );
+        let offer = self.wanted.offer.clone();
+        let made = Containers { build: build?, helper: helper?, services: services?, offer };
         self.wait_for_services(&images.services, &made).await?;
         Ok(made)
     }
@@ -168,7 +171,7 @@ impl<'a> Maker<'a> {
         images: &[BroughtImage],
     ) -> Result<Vec<Service>> {
         let wanted = self.wanted.services.iter().zip(images).enumerate();
-        try_join_all(wanted.map(async |(number, (service, image))| {
+        let made = join_all(wanted.map(async |(number, (service, image))| {
             let WantedService { asked, names, environment } = service;
             let terms = ServiceTerms {
                 aliases: names.clone(),
@@ -182,8 +185,8 @@ impl<'a> Maker<'a> {
             containers.start(&made).await?;
             let name = names.first().cloned().unwrap_or_else(|| asked.image.reference.to_string());
             Ok(Service { id: made.id, name })
-        }))
-        .await
+        }));
+        made.await.into_iter().collect()
     }
 
     /// What the profile says of engines, with the limits that the job has lowered.
