@@ -1,18 +1,22 @@
-//! Prints what an agent adds to an empty script, how fast bytes get through it, and what both
-//! sides' memory peaks at.
+//! Prints what an agent adds to an empty script, how fast bytes get through it, by the pipes of a
+//! child and by a link, and what that costs both sides in processor time and memory.
 //!
 //! `cargo run --release -p agent --example throughput -- target/release/swarm-executor-agent`
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
+use agent::link::{Key, Terms, Way, connect};
 use agent::{DockerConnection, DockerConnections, Exit, Session, Socket, Start, host};
 use std::error::Error;
+use std::future::ready;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
 
 const GIB: usize = 1 << 30;
 const CHUNK: usize = 64 << 10;
@@ -51,10 +55,44 @@ async fn measure_all(agent: &Path) -> Result<()> {
     let socket = directory.join("docker.sock");
     let client = format!("{} {}", std::env::current_exe()?.display(), socket.display());
     overhead(agent, &socket).await?;
-    measure(agent, &socket, "output", "head -c 1G /dev/zero").await?;
-    measure(agent, &socket, "docker, up", &format!("{client} send")).await?;
-    measure(agent, &socket, "docker, down", &format!("{client} receive")).await?;
+    for way in [by_pipes, by_link] {
+        measure(way(agent)?, &socket, "output", "head -c 1G /dev/zero").await?;
+        measure(way(agent)?, &socket, "docker, up", &format!("{client} send")).await?;
+        measure(way(agent)?, &socket, "docker, down", &format!("{client} receive")).await?;
+    }
     Ok(std::fs::remove_dir_all(directory)?)
+}
+
+type Open = (&'static str, Session, DockerConnections);
+
+/// A child for one script.
+fn by_pipes(agent: &Path) -> Result<Open> {
+    let (session, connections) = Session::open(host::spawn(agent, None)?);
+    Ok(("pipes", session, connections))
+}
+
+/// A first process, reached as by an attach.
+fn by_link(agent: &Path) -> Result<Open> {
+    let name = format!("throughput-{}", std::process::id());
+    let mut child = Command::new(agent)
+        .args(["serve", &name])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err("no pipes".into());
+    };
+    host::widen(&output);
+    let mut attached = Some(tokio::io::join(output, input));
+    let connector = move |_| {
+        let _alive = &child;
+        ready(attached.take().ok_or_else(|| io::ErrorKind::NotFound.into()))
+    };
+    let link = connect(Key::random()?, Terms::default(), Way::Attach, connector)?;
+    let (session, connections) = Session::over(link);
+    Ok(("link", session, connections))
 }
 
 fn private_directory() -> Result<PathBuf> {
@@ -85,11 +123,12 @@ async fn overhead(agent: &Path, socket: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn measure(agent: &Path, socket: &Path, what: &str, script: &str) -> Result<()> {
-    let (session, connections) = Session::open(host::spawn(agent, None)?);
-    // The agent's memory is read at its end, when the shell's parent still is the agent.
-    let script = format!("{script}\ngrep VmHWM /proc/$PPID/status >&2\n");
-    let began = Instant::now();
+async fn measure(open: Open, socket: &Path, what: &str, script: &str) -> Result<()> {
+    let (way, session, connections) = open;
+    // The agent is looked at in its end, when the shell's parent still is the agent.
+    let script = format!("{script}\ncat /proc/$PPID/stat >&2; grep VmHWM /proc/$PPID/status >&2\n");
+    let (began, cpu) =
+        (Instant::now(), processor_time(&std::fs::read_to_string("/proc/self/stat")?));
     let mut running = session.start(start(socket), script.as_bytes()).await?;
     let docker = tokio::spawn(serve(connections));
     let mut last = Vec::new();
@@ -99,17 +138,29 @@ async fn measure(agent: &Path, socket: &Path, what: &str, script: &str) -> Resul
         if size == 0 {
             break;
         }
-        last.clear();
-        last.extend_from_slice(&buffer[size.saturating_sub(60)..size]);
+        last.extend_from_slice(&buffer[size.saturating_sub(600)..size]);
+        last.drain(..last.len().saturating_sub(600));
     }
     let seconds = began.elapsed().as_secs_f64();
     assert_eq!(running.exited().await?, Exit::Code(0));
     docker.abort();
     let near = std::fs::read_to_string("/proc/self/status")?;
     let near = near.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned();
+    let near_cpu = processor_time(&std::fs::read_to_string("/proc/self/stat")?) - cpu;
     let far = String::from_utf8_lossy(&last).replace('\0', "");
-    println!("{what}: {:.2} GB/s; here {near}; agent {}", 1.073 / seconds, far.trim());
+    println!(
+        "{what} by {way}: {:.2} GB/s; here {near_cpu:.2} s, {near}; agent {:.2} s, {}",
+        1.073 / seconds,
+        processor_time(&far),
+        far.lines().last().unwrap_or_default()
+    );
     Ok(())
+}
+
+/// What a process has used, in seconds, by its line in `/proc`.
+fn processor_time(stat: &str) -> f64 {
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 async fn serve(mut connections: DockerConnections) {

@@ -11,10 +11,10 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Room in each pipe, so that its two ends seldom wait for each other. More is not faster, and an
-/// unprivileged user has 64 MiB for all pipes together
+/// Room in a pipe that output goes through, so that its two ends seldom wait for each other. A user
+/// without privileges has 64 MiB for all pipes together
 /// (<https://man7.org/linux/man-pages/man7/pipe.7.html>, `pipe-user-pages-soft`).
-const PIPE: usize = 256 << 10;
+const PIPE: usize = 512 << 10;
 
 /// Starts the agent at the path given and returns the stream to it.
 ///
@@ -39,7 +39,6 @@ pub fn spawn(agent: &Path, mark: Option<&str>) -> Result<impl Duplex + use<>, Ag
     let (input, output) = (child.stdin.take(), child.stdout.take());
     let output = output.ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
     widen(&output);
-    input.iter().for_each(widen);
     Ok(AgentProcess { input, output, child })
 }
 

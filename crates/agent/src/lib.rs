@@ -37,6 +37,7 @@ mod mux;
 pub mod probe;
 pub mod processes;
 mod session;
+pub mod stdio;
 
 pub use connection::{DockerConnection, DockerConnections};
 pub use duplex::Duplex;

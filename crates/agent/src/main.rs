@@ -12,17 +12,15 @@
 //! statically, for any container, it is made by
 //! `cargo rustc -p agent --bin swarm-executor-agent --release -- -C target-feature=+crt-static`.
 
+use agent::container;
 use agent::probe::probe;
-use agent::{container, host};
 use futures::StreamExt;
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
 use std::error::Error;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::net::unix::pipe;
 
 const BY_HAND: &str = "the other swarm-executor programs start this one, over two pipes";
 
@@ -63,13 +61,7 @@ fn adopting<D>(stream: D) -> io::Result<D> {
 }
 
 fn stdio() -> Result<impl agent::Duplex, String> {
-    let open = || {
-        let input = pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
-        let output = pipe::Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?)?;
-        host::widen(&output);
-        Ok(tokio::io::join(input, output))
-    };
-    open().map_err(|error: io::Error| format!("{BY_HAND}: {error}"))
+    agent::stdio::open().map_err(|error| format!("{BY_HAND}: {error}"))
 }
 
 /// Waits for services, and says of each how it went.

@@ -3,9 +3,16 @@
 use crate::mux::{FRAME, Stream};
 use rustix::io::Errno;
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::net::unix::pipe;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+/// A pause after a read that has left nothing in the pipe, which fills again meanwhile. A program
+/// that writes its output in small pieces has them gathered by it: each piece costs time in every
+/// process on the way to the job log. What comes after a silence doesn't wait.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// Carries bytes as they come until the pipe ends, and then says so.
 ///
@@ -28,6 +35,9 @@ pub(super) async fn pump(
             return to.shutdown().await;
         }
         to.write_all(&buffer[..size]).await?;
+        if size < buffer.len() {
+            let _ = timeout(GATHERING, writers_gone.cancelled()).await;
+        }
     }
 }
 
