@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod cuts;
+mod docker;
 mod engine;
 #[path = "../shared/flight.rs"]
 mod flight;
