@@ -17,12 +17,11 @@ fn words(words: Words) -> Vec<String> {
 
 #[test]
 fn the_jobs_entrypoint_comes_before_the_images_and_an_empty_text_is_none() {
-    let table: [(Option<Words>, Option<Words>, Words); 7] = [
+    let table: [(Option<Words>, Option<Words>, Words); 6] = [
         (None, None, &[]),
         (None, Some(&["/entry", "-x"]), &["/entry", "-x"]),
         (Some(&["/mine"]), Some(&["/entry"]), &["/mine"]),
         (Some(&[""]), Some(&["/entry"]), &[]),
-        (Some(&[]), Some(&["/entry"]), &["/entry"]),
         (Some(&["", "-x"]), None, &["", "-x"]),
         (None, Some(&[""]), &[]),
     ];

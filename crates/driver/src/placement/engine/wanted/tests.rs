@@ -39,6 +39,19 @@ fn names_are_expanded_with_the_jobs_variables() {
 }
 
 #[test]
+fn an_empty_entrypoint_or_command_says_nothing() {
+    let response = r#"{"id":1,"image":{"name":"app","entrypoint":[],"command":null},
+        "services":[{"name":"db","entrypoint":[""],"command":[]}]}"#;
+    let wanted = wanted("", response, &[]).unwrap();
+    assert_eq!((wanted.build.entrypoint, wanted.build.command), (None, None));
+    let service = &wanted.services[0].asked;
+    assert_eq!(
+        (service.entrypoint.clone(), service.command.clone()),
+        (Some(vec![String::new()]), None)
+    );
+}
+
+#[test]
 fn the_profiles_image_is_for_jobs_that_name_none_and_no_list_forbids_it() {
     let profile = "engine.image = \"alpine:3\"\nengine.allowed_images = []";
     let build = wanted(profile, r#"{"id":1}"#, &[]).unwrap().build;
