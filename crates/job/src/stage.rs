@@ -61,18 +61,7 @@ impl Stage {
     /// `prepare_script`, which only says where the job runs: a job that needs nothing else of the
     /// helper container then needs none.
     pub fn runs_in_helper(&self) -> bool {
-        match self {
-            Self::GetSources
-            | Self::ClearWorktree
-            | Self::RestoreCache
-            | Self::DownloadArtifacts
-            | Self::ArchiveCache
-            | Self::UploadArtifacts
-            | Self::CleanupFileVariables => true,
-            Self::Prepare | Self::Build | Self::Step(_) | Self::AfterScript | Self::Unknown(_) => {
-                false
-            }
-        }
+        self.is_housekeeping() && *self != Self::Prepare
     }
 }
 
