@@ -78,12 +78,7 @@ fn kept(certificates: &Path) -> Result<Credentials> {
 fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
     let cluster = &stage.profile.cluster;
     if let Some(endpoint) = &cluster.endpoint {
-        let words = format!(
-            "endpoint of [profile.{}.cluster] in {}",
-            stage.arguments.profile,
-            stage.settings_path.display()
-        );
-        return Endpoint::parse(endpoint, Source::Setting(words));
+        return Endpoint::parse(endpoint, setting(stage, "cluster"));
     }
     let name = &cluster.endpoint_variable;
     match job.variable(name) {
@@ -93,6 +88,15 @@ fn endpoint(stage: &Stage<'_>, job: &JobContext) -> Result<Endpoint> {
             "the cluster's address, tcp://HOST:2376",
         )),
     }
+}
+
+/// The key `endpoint` in this section of the stage's profile.
+fn setting(stage: &Stage<'_>, section: &str) -> Source {
+    Source::Setting(format!(
+        "endpoint of [profile.{}.{section}] in {}",
+        stage.arguments.profile,
+        stage.settings_path.display()
+    ))
 }
 
 async fn credentials_from(source: &CredentialSource, job: &JobContext) -> Result<Credentials> {

@@ -75,9 +75,8 @@ impl<'a> Cleanup<'a> {
         let directories = self.find();
         let engines: Vec<_> = directories.iter().map(EngineAccess::remembered).collect();
         // What can't be wiped is tried again further down, and told then.
-        for directory in &directories {
-            drop(wipe(&directory.certificates()));
-            drop(wipe(&directory.engine_certificates()));
+        for certificates in directories.iter().flat_map(JobDirectory::all_certificates) {
+            drop(wipe(&certificates));
         }
         let stage = self.stage(arguments);
         for (directory, engine) in directories.iter().zip(engines) {
@@ -159,7 +158,7 @@ impl<'a> Cleanup<'a> {
 /// Wipes the certificates, and what the job's own script or gitlab-runner put into the build
 /// directory. Returns what could not be wiped.
 fn wipe_secrets(directory: &JobDirectory, record: Option<&JobRecord>) -> Vec<Failure> {
-    let own = [wipe(&directory.certificates()), wipe(&directory.engine_certificates())];
+    let own = directory.all_certificates().map(|certificates| wipe(&certificates));
     let in_builds = record.and_then(JobRecord::host).into_iter().flat_map(|host| {
         let (root, secrets) = (host.trusted_root(), &host.secrets);
         let made = secrets.certificates.iter().map(move |place| wipe_inside(root, place));

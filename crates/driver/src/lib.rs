@@ -12,6 +12,7 @@ mod cleanup;
 mod config;
 mod diagnostics;
 mod hardening;
+mod installed;
 mod job_log;
 mod prepare;
 mod run;

@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::access::Access;
+use crate::job_log::JobLog;
 use crate::placement::Directories;
 use crate::runtime;
 use crate::stage::Stage;
@@ -35,6 +36,8 @@ use attend::{Attendant, Attended, Trouble};
 use cancel::Signals;
 use engine::InContainer;
 use host::OnHost;
+
+const KILL: i32 = rustix::process::Signal::KILL.as_raw();
 
 /// Runs the script at `path` for the stage called `name`.
 pub(crate) fn run(stage: &Stage<'_>, path: &Path, name: &str) -> Result<Ending> {
@@ -173,6 +176,21 @@ fn ending(exit: Exit) -> Ending {
         Exit::Code(code) => Ending::Script(code),
         Exit::Signal(signal) => Ending::Script(128 + signal),
     }
+}
+
+/// Tells of the signal that ended a script. `killer` is asked who sends SIGKILL unless a cancel did.
+async fn tell_of_signal(
+    log: JobLog,
+    signal: i32,
+    cancelled: bool,
+    killer: impl Future<Output = String>,
+) {
+    let suspect = match signal {
+        KILL if cancelled => " (SIGKILL): it was cancelled, and did not end in time".to_owned(),
+        KILL => format!(" (SIGKILL): {}", killer.await),
+        _ => String::new(),
+    };
+    log.warning(format!("the script was ended by signal {signal}{suspect}"));
 }
 
 fn log_closed(error: io::Error) -> Failure {

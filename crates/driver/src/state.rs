@@ -124,6 +124,11 @@ impl JobDirectory {
         self.path.join("engine-certificates")
     }
 
+    /// Every directory in which certificates may be, an engine's own first.
+    pub(crate) fn all_certificates(&self) -> [PathBuf; 2] {
+        [self.engine_certificates(), self.certificates()]
+    }
+
     /// The socket at which the job's `docker` reaches the cluster.
     pub(crate) fn socket(&self) -> PathBuf {
         self.path.join("docker.sock")

@@ -1,11 +1,13 @@
 //! The way to the engine that holds the job's containers: the cluster's own, or another.
 
+use std::path::PathBuf;
+
 use docker::endpoint::Source;
 use docker::{Credentials, Engine, EngineAddress};
 use job::settings::CredentialSource;
 use job::{Failure, JobContext, Profile, Result};
 
-use super::{Access, credentials_from, limits, origin};
+use super::{Access, credentials_from, kept, limits, origin, setting};
 use crate::stage::Stage;
 use crate::state::JobDirectory;
 
@@ -44,7 +46,7 @@ impl EngineAccess {
             }
             (Which::Other(text, own), _) => (text, own),
         };
-        let address = EngineAddress::parse(text, source(stage))?;
+        let address = EngineAddress::parse(text, setting(stage, "engine"))?;
         let credentials = match (&address, own, cluster) {
             (EngineAddress::Local(_), ..) => None,
             (_, None, Some(cluster)) => Some(cluster.credentials.clone()),
@@ -68,16 +70,13 @@ impl EngineAccess {
             }
             Which::Other(text, own) => (text, own),
         };
-        let address = EngineAddress::parse(text, source(stage))?;
+        let address = EngineAddress::parse(text, setting(stage, "engine"))?;
         if matches!(address, EngineAddress::Local(_)) {
             return Ok(Self { address, credentials: None });
         }
-        let certificates = match own {
-            Some(_) => directory.engine_certificates(),
-            None => directory.certificates(),
-        };
         let origin = origin(own.unwrap_or(&stage.profile.credentials.source));
-        let credentials = super::kept(&certificates)?.attributed_to(origin);
+        let certificates = Self::certificates(stage, directory);
+        let credentials = kept(&certificates)?.attributed_to(origin);
         Ok(Self { address, credentials: Some(credentials) })
     }
 
@@ -90,8 +89,8 @@ impl EngineAccess {
         if matches!(address, EngineAddress::Local(_)) {
             return Some(Self { address, credentials: None });
         }
-        let places = [directory.engine_certificates(), directory.certificates()];
-        let credentials = places
+        let credentials = directory
+            .all_certificates()
             .iter()
             .find_map(|certificates| Credentials::from_directory(certificates).ok())?;
         Some(Self { address, credentials: Some(credentials) })
@@ -100,6 +99,15 @@ impl EngineAccess {
     /// Whether the credentials are others than the cluster's.
     pub(crate) fn has_own_credentials(stage: &Stage<'_>) -> bool {
         matches!(which(stage), Which::Other(_, Some(_)))
+    }
+
+    /// Where prepare puts the credentials for the stages after it.
+    pub(crate) fn certificates(stage: &Stage<'_>, directory: &JobDirectory) -> PathBuf {
+        if Self::has_own_credentials(stage) {
+            directory.engine_certificates()
+        } else {
+            directory.certificates()
+        }
     }
 
     /// The engine, once the credentials have passed their checks; `warn` is given what their owner
@@ -136,12 +144,4 @@ fn which<'a>(stage: &'a Stage<'_>) -> Which<'a> {
             Which::Other(text, engine.credentials.as_ref().map(|credentials| &credentials.source))
         }
     }
-}
-
-fn source(stage: &Stage<'_>) -> Source {
-    Source::Setting(format!(
-        "endpoint of [profile.{}.engine] in {}",
-        stage.arguments.profile,
-        stage.settings_path.display()
-    ))
 }

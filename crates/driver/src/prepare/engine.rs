@@ -72,13 +72,14 @@ impl Prepare<'_> {
             certificates_directory::write(&self.directory.certificates(), &cluster.credentials)?;
         }
         match &engine.credentials {
-            Some(credentials) if EngineAccess::has_own_credentials(self.stage) => {
-                certificates_directory::write(&self.directory.engine_certificates(), credentials)
+            Some(credentials)
+                if cluster.is_none() || EngineAccess::has_own_credentials(self.stage) =>
+            {
+                let place = EngineAccess::certificates(self.stage, &self.directory);
+                certificates_directory::write(&place, credentials)
             }
-            Some(credentials) if cluster.is_none() => {
-                certificates_directory::write(&self.directory.certificates(), credentials)
-            }
-            _ => Ok(()),
+            // Those of the cluster are there already.
+            Some(_) | None => Ok(()),
         }
     }
 

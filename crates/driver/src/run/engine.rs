@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::attend::{Attended, Trouble};
-use super::{Open, Place, Script};
+use super::{KILL, Open, Place, Script};
 use crate::access::{Access, EngineAccess};
 use crate::job_log::JobLog;
 use crate::placement::{Container, Containers, Offer, Reach, Service};
@@ -32,8 +32,6 @@ const SHELLS: [&str; 2] = ["bash", "sh"];
 /// (<https://gitlab.com/gitlab-org/gitlab-runner/-/blob/v19.4.0/dockerfiles/runner-helper/helpers/gitlab-runner-build>):
 /// the build container may have another user.
 const HELPER_UMASK: u32 = 0;
-
-const KILL: i32 = rustix::process::Signal::KILL.as_raw();
 
 /// A container as the place of a script.
 pub(super) struct InContainer<'a> {
@@ -147,15 +145,8 @@ impl Place for InContainer<'_> {
     async fn ending(&self, Attended { exit, cancelled }: Attended) -> Ending {
         self.reach.ended_in_order();
         if let Some(signal) = signal_of(exit) {
-            let suspect = match signal {
-                KILL if cancelled => {
-                    " (SIGKILL): it was cancelled, and did not end in time".to_owned()
-                }
-                KILL => self.suspect().await,
-                _ => String::new(),
-            };
-            let words = format!("the script was ended by signal {signal}{suspect}");
-            self.script.stage.log.warning(words);
+            let log = self.script.stage.log;
+            super::tell_of_signal(log, signal, cancelled, self.killer()).await;
         }
         super::ending(exit)
     }
@@ -176,9 +167,9 @@ impl Place for InContainer<'_> {
 
 impl InContainer<'_> {
     /// Who has killed a script, as far as it can be told.
-    async fn suspect(&self) -> String {
+    async fn killer(&self) -> String {
         let limit = self.limits().and_then(|limits| limits.memory);
-        let words = match (self.end().await, limit) {
+        match (self.end().await, limit) {
             (Some(End { out_of_memory: true, .. }), Some(limit)) => format!(
                 "its container was out of memory, of which it may have {limit}: let the script need \
                  less, or the runner's keeper raise `memory`"
@@ -190,8 +181,7 @@ impl InContainer<'_> {
                 "by something in its own container, for its memory was enough".to_owned()
             }
             (None, _) => "the engine can't be asked whether memory ran out".to_owned(),
-        };
-        format!(" (SIGKILL): {words}")
+        }
     }
 
     /// The limits of the build container, if this part of the job is in it.

@@ -2,8 +2,6 @@
 
 mod socket;
 
-use std::path::PathBuf;
-
 use agent::{AgentError, Exit, Session, Start};
 use gateway::Gateway;
 use job::{Ending, Failure, Result};
@@ -13,8 +11,12 @@ use tracing::Instrument;
 use super::attend::{Attended, Trouble};
 use super::{Open, Place, Script};
 use crate::access::Access;
+use crate::installed;
 use crate::placement::{HostPlace, end_processes, mark, script_environment};
 use socket::Socket;
+
+/// Who has killed a script is known here by nobody else.
+const KILLER: &str = "this runner machine's journal tells whether memory ran out";
 
 /// The runner machine as the place of a script.
 pub(super) struct OnHost<'a> {
@@ -57,16 +59,17 @@ impl Place for OnHost<'_> {
     async fn open(&self, gateway: Option<&Gateway>) -> Result<Open> {
         let serving = gateway.map(|gateway| self.serve(gateway)).transpose()?;
         let mark = mark(&self.script.job.key);
-        let duplex = agent::host::spawn(&agent_program()?, Some(&mark)).map_err(failure)?;
+        let duplex = agent::host::spawn(&installed::beside(installed::AGENT)?, Some(&mark));
+        let duplex = duplex.map_err(failure)?;
         let (session, _) = Session::open(duplex);
         Ok(Open { session, start: self.start.clone(), beside: serving.unwrap_or_default() })
     }
 
     async fn ending(&self, Attended { exit, cancelled }: Attended) -> Ending {
         if let Exit::Signal(signal) = exit {
-            let suspect = suspect(signal, cancelled);
-            let words = format!("the script was ended by signal {signal}{suspect}");
-            self.script.stage.log.warning(words);
+            let log = self.script.stage.log;
+            let killer = async { KILLER.to_owned() };
+            super::tell_of_signal(log, signal, cancelled, killer).await;
         }
         super::ending(exit)
     }
@@ -81,16 +84,6 @@ impl Place for OnHost<'_> {
             Trouble::Log(error) => super::log_closed(error),
         }
     }
-}
-
-/// The agent's program, installed beside this one.
-fn agent_program() -> Result<PathBuf> {
-    let this = std::env::current_exe().map_err(|error| {
-        Failure::system("cannot tell where this program is installed")
-            .caused_by(error)
-            .hint("let gitlab-runner's user read /proc")
-    })?;
-    Ok(this.with_file_name("swarm-executor-agent"))
 }
 
 /// Whether the script can't be started or was lost, both are the system's.
@@ -117,13 +110,4 @@ fn failure(error: AgentError) -> Failure {
         ),
     };
     Failure::system(message).caused_by(error).hint(hint)
-}
-
-/// Who sends such a signal when nobody else has.
-fn suspect(signal: i32, cancelled: bool) -> &'static str {
-    match (signal == rustix::process::Signal::KILL.as_raw(), cancelled) {
-        (true, true) => " (SIGKILL): it was cancelled, and did not end in time",
-        (true, false) => " (SIGKILL): this runner machine's journal tells whether memory ran out",
-        (false, _) => "",
-    }
 }

@@ -8,18 +8,12 @@ use std::path::Path;
 use docker::containers::AgentProgram;
 use job::{Failure, Result};
 
-/// What the program is called, without a machine.
-const NAME: &str = "swarm-executor-agent";
+use crate::installed::{self, AGENT};
 
 /// The agent for engines on such a machine, in the words of `uname -m`.
 pub(super) fn for_machine(machine: &str) -> Result<AgentProgram> {
-    let this = std::env::current_exe().map_err(|error| {
-        Failure::system("cannot tell where this program is installed")
-            .caused_by(error)
-            .hint("let gitlab-runner's user read /proc")
-    })?;
-    let own = this.with_file_name(format!("{NAME}-{machine}"));
-    let plain = this.with_file_name(NAME);
+    let own = installed::beside(&format!("{AGENT}-{machine}"))?;
+    let plain = installed::beside(AGENT)?;
     let path = if own.exists() { &own } else { &plain };
     suited(AgentProgram::read(path)?, machine, path)
 }
@@ -35,7 +29,7 @@ fn suited(program: AgentProgram, machine: &str, path: &Path) -> Result<AgentProg
         program.architecture()
     );
     Err(Failure::system(message)
-        .hint(format!("install the agent for it as {NAME}-{machine} beside the other programs")))
+        .hint(format!("install the agent for it as {AGENT}-{machine} beside the other programs")))
 }
 
 /// A machine in the words of images (<https://go.dev/doc/install/source#environment>).
