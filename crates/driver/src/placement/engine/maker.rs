@@ -33,7 +33,7 @@ pub(crate) struct Maker<'a> {
 /// The images, once the engine has them.
 struct Images {
     build: BroughtImage,
-    helper: Option<(WantedImage, BroughtImage)>,
+    helper: (WantedImage, BroughtImage),
     services: Vec<BroughtImage>,
     /// That of the engine's machine.
     architecture: String,
@@ -67,7 +67,7 @@ impl<'a> Maker<'a> {
         // what it was asked for, and cleanup might come before it is there.
         let (build, helper, services) = tokio::join!(
             self.build(&containers, &images.build),
-            self.helper(&containers, images.helper.as_ref()),
+            self.helper(&containers, &images.helper),
             self.services(&containers, &images.services),
         );
         let offer = self.wanted.offer.clone();
@@ -98,8 +98,8 @@ impl<'a> Maker<'a> {
             try_join_all(services)
         )?;
         let helper = match named {
-            Some(named) => Some(named),
-            None => Some(self.default_helper(&facts).await?),
+            Some(named) => named,
+            None => self.default_helper(&facts).await?,
         };
         Ok(Images { build, helper, services, architecture: facts.architecture })
     }
@@ -141,11 +141,10 @@ impl<'a> Maker<'a> {
     async fn helper(
         &self,
         containers: &JobContainers,
-        helper: Option<&(WantedImage, BroughtImage)>,
-    ) -> Result<Option<Container>> {
-        let Some((wanted, image)) = helper else { return Ok(None) };
+        (wanted, image): &(WantedImage, BroughtImage),
+    ) -> Result<Container> {
         let spec = containers.plan(self.profile()).helper(wanted, image);
-        self.with_agent(containers, spec, Vec::new(), image).await.map(Some)
+        self.with_agent(containers, spec, Vec::new(), image).await
     }
 
     /// Makes and starts a container whose first process is the agent.

@@ -24,8 +24,8 @@ pub(crate) struct EngineRecord {
 pub(crate) struct Containers {
     /// The one of the job's image.
     pub(crate) build: Container,
-    /// The one of the helper image, for a job with stages that need it.
-    pub(crate) helper: Option<Container>,
+    /// The one of the helper image.
+    pub(crate) helper: Container,
     /// The services, for those who want to read their logs.
     pub(crate) services: Vec<Service>,
     /// What the job's docker finds in the build container.
@@ -40,7 +40,7 @@ impl Containers {
 
     /// The helper container, if this part of the job is for it.
     pub(crate) fn helper_of(&self, part: &Stage) -> Option<&Container> {
-        self.helper.as_ref().filter(|_| part.runs_in_helper())
+        part.runs_in_helper().then_some(&self.helper)
     }
 }
 
