@@ -81,6 +81,18 @@ impl JobContext {
     pub fn variable(&self, name: &str) -> Option<String> {
         self.claims.get(name).map(str::to_owned).or_else(|| self.proofs.0.variables.expanded(name))
     }
+
+    /// Whether some stage calls git or `gitlab-runner`: to get sources, caches or artifacts, or
+    /// because the job's hooks around `get_sources` may.
+    ///
+    /// Without, what gitlab-runner's own scripts do takes no more than a shell: they make the
+    /// project's directory and remove the files of variables
+    /// (<https://docs.gitlab.com/ci/runners/configure_runners/#git-strategy>).
+    pub fn calls_for_helper(&self) -> bool {
+        let gets_sources = !matches!(self.claims.get("GIT_STRATEGY"), Some("none" | "empty"));
+        let response = &self.proofs.0;
+        gets_sources || response.has_hooks() || response.moves_files()
+    }
 }
 
 /// What GitLab says of the job. No variable and no `.gitlab-ci.yml` changes it; only a script that
@@ -327,6 +339,29 @@ mod tests {
         assert_eq!(context.variable("A").as_deref(), Some("<b>"));
         assert_eq!(context.variable("DEPLOY").as_deref(), Some("yes"));
         assert_eq!(context.variable("NOWHERE"), None);
+    }
+
+    #[test]
+    fn a_helper_is_called_for_by_sources_caches_artifacts_and_hooks() {
+        let table = [
+            ("none", "", false),
+            ("empty", r#","cache":null,"artifacts":[],"dependencies":null,"hooks":[]"#, false),
+            ("none", r#","dependencies":[{"id":1,"artifacts_file":{"filename":""}}]"#, false),
+            ("none", r#","hooks":[{"name":"pre_get_sources_script","script":null}]"#, false),
+            ("fetch", "", true),
+            ("clone", "", true),
+            ("None", "", true),
+            ("none", r#","cache":[{"key":"k","paths":["warm"]}]"#, true),
+            ("none", r#","artifacts":[{"paths":["out"]}]"#, true),
+            ("none", r#","dependencies":[{"artifacts_file":{"filename":"a.zip"}}]"#, true),
+            ("empty", r#","hooks":[{"name":"pre_get_sources_script","script":["x"]}]"#, true),
+        ];
+        for (strategy, more, expected) in table {
+            let response = format!("{{\"id\":1{more}}}");
+            let job = fixture::job(&response, &[("GIT_STRATEGY", strategy)]);
+            assert_eq!(job.calls_for_helper(), expected, "{strategy}{more}");
+        }
+        assert!(fixture::job(r#"{"id":1}"#, &[]).calls_for_helper());
     }
 
     #[test]

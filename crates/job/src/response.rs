@@ -10,6 +10,7 @@ mod image;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
@@ -34,6 +35,15 @@ pub struct JobResponse {
     /// The job's scripts.
     #[serde(deserialize_with = "null_is_default")]
     pub steps: Vec<Step>,
+    /// The job's scripts around the fetching of its sources.
+    #[serde(deserialize_with = "null_is_default")]
+    hooks: Vec<Step>,
+    #[serde(deserialize_with = "null_is_default")]
+    cache: Vec<IgnoredAny>,
+    #[serde(deserialize_with = "null_is_default")]
+    artifacts: Vec<IgnoredAny>,
+    #[serde(deserialize_with = "null_is_default")]
+    dependencies: Vec<Dependency>,
     /// The image that the job asks for; an empty name when it asks for none.
     pub image: Image,
     /// The services that the job asks for.
@@ -115,6 +125,19 @@ pub struct Step {
     pub script: Vec<String>,
 }
 
+/// An earlier job, which may have uploaded nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Dependency {
+    artifacts_file: ArtifactsFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ArtifactsFile {
+    filename: String,
+}
+
 /// A variable that gitlab-runner fetches from a store of secrets.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -181,6 +204,18 @@ impl JobResponse {
             line: error.line(),
             column: error.column(),
         })
+    }
+
+    /// Whether the job has a cache, uploads artifacts or gets those of other jobs.
+    pub(crate) fn moves_files(&self) -> bool {
+        let uploaded = |job: &Dependency| !job.artifacts_file.filename.is_empty();
+        let is_given = self.dependencies.iter().any(uploaded);
+        is_given || !self.cache.is_empty() || !self.artifacts.is_empty()
+    }
+
+    /// Whether the job has scripts of its own around the fetching of its sources.
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.hooks.iter().any(|hook| !hook.script.is_empty())
     }
 }
 

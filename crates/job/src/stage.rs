@@ -58,8 +58,8 @@ impl Stage {
     /// on the job's files with git and `gitlab-runner`, which the job's own image need not have.
     ///
     /// That is GitLab's division (`getPredefinedEnv` in gitlab-runner's `common/build.go`) but for
-    /// `prepare_script`, which only says where the job runs: a job that needs nothing else of the
-    /// helper container then needs none.
+    /// `prepare_script`, which only says where the job runs. A job that calls for no helper has
+    /// these stages too.
     pub fn runs_in_helper(&self) -> bool {
         self.is_housekeeping() && *self != Self::Prepare
     }

@@ -9,6 +9,7 @@ mod engines;
 mod failures;
 mod failures_images;
 mod failures_scripts;
+mod helper;
 mod jobs;
 mod jobs_docker_access;
 mod lifecycle;

@@ -28,7 +28,7 @@ use crate::placement::{Container, Containers, Offer, Reach, Service};
 /// What runs a script, in the order of preference: the first that the image has.
 const SHELLS: [&str; 2] = ["bash", "sh"];
 
-/// In the helper container new files are everybody's, as GitLab's own helper makes them
+/// What gitlab-runner's own scripts make is everybody's, as GitLab's own helper makes it
 /// (<https://gitlab.com/gitlab-org/gitlab-runner/-/blob/v19.4.0/dockerfiles/runner-helper/helpers/gitlab-runner-build>):
 /// the build container may have another user.
 const HELPER_UMASK: u32 = 0;
@@ -75,8 +75,10 @@ impl<'a> InContainer<'a> {
 
     fn start(&self, tls: Option<&LocalTls>) -> Start {
         let container = self.container();
-        let is_helper = self.helper().is_some();
-        let mut environment = if is_helper { Vec::new() } else { self.variables() };
+        // A build container that stands in for the helper has to do with it as little as that.
+        let is_helpers = self.script.part.runs_in_helper();
+        let entrypoint = if is_helpers { &[][..] } else { &container.entrypoint };
+        let mut environment = if is_helpers { Vec::new() } else { self.variables() };
         let mut files: Vec<PrivateFile> =
             tls.map(|tls| self.offer.tls_files(tls)).unwrap_or_default();
         if let Some(access) = self.access {
@@ -84,14 +86,14 @@ impl<'a> InContainer<'a> {
             files.extend(self.offer.certificates(&access.credentials));
         }
         Start {
-            command: container.entrypoint.iter().map(OsString::from).collect(),
+            command: entrypoint.iter().map(OsString::from).collect(),
             shells: SHELLS.map(OsString::from).to_vec(),
             environment,
             inherit: true,
             directory: container.directory.clone(),
             sockets: self.offer.sockets(),
             files,
-            umask: is_helper.then_some(HELPER_UMASK),
+            umask: is_helpers.then_some(HELPER_UMASK),
         }
     }
 
@@ -114,7 +116,7 @@ impl<'a> InContainer<'a> {
             let tls = tls.zip(self.offer.tls_socket());
             beside.spawn(serve(gateway, tls, connections).in_current_span());
         }
-        if self.helper().is_none() && wants_service_logs(self.script.job) {
+        if !self.script.part.runs_in_helper() && wants_service_logs(self.script.job) {
             let docker = self.engine.docker()?;
             // The first script of the job's own is told all that they have said so far.
             let from_now = self.script.part != job::Stage::Build;

@@ -33,7 +33,8 @@ pub(crate) struct Maker<'a> {
 /// The images, once the engine has them.
 struct Images {
     build: BroughtImage,
-    helper: (WantedImage, BroughtImage),
+    /// That of the helper container, if the job calls for one.
+    helper: Option<(WantedImage, BroughtImage)>,
     services: Vec<BroughtImage>,
     /// That of the engine's machine.
     architecture: String,
@@ -67,7 +68,7 @@ impl<'a> Maker<'a> {
         // what it was asked for, and cleanup might come before it is there.
         let (build, helper, services) = tokio::join!(
             self.build(&containers, &images.build),
-            self.helper(&containers, &images.helper),
+            self.helper(&containers, images.helper.as_ref()),
             self.services(&containers, &images.services),
         );
         let offer = self.wanted.offer.clone();
@@ -86,8 +87,10 @@ impl<'a> Maker<'a> {
     async fn images(&self, facts: impl Future<Output = Result<EngineFacts>>) -> Result<Images> {
         let named = async {
             match &self.wanted.helper {
-                Some(wanted) => Ok(Some((wanted.clone(), self.bring(wanted).await?))),
-                None => Ok(None),
+                Some(wanted) if self.job.calls_for_helper() => {
+                    self.helper_image(wanted).await.map(Some)
+                }
+                _ => Ok(None),
             }
         };
         let services = self.wanted.services.iter().map(|service| self.bring(&service.asked.image));
@@ -98,18 +101,31 @@ impl<'a> Maker<'a> {
             try_join_all(services)
         )?;
         let helper = match named {
-            Some(named) => named,
-            None => self.default_helper(&facts).await?,
+            None if self.needs_helper(&build) => Some(self.late_helper_image(&facts).await?),
+            named => named,
         };
         Ok(Images { build, helper, services, architecture: facts.architecture })
     }
 
-    /// The helper image that GitLab publishes for this runner and such engines.
-    async fn default_helper(&self, facts: &EngineFacts) -> Result<(WantedImage, BroughtImage)> {
-        let name = helper::default_image(self.job, &facts.architecture);
-        let wanted = helper::wanted(&name, self.profile())?;
-        let brought = self.bring(&wanted).await?;
-        Ok((wanted, brought))
+    /// Whether the build container can't stand in for the helper container. Where the job calls for
+    /// no git, it can; but on the volume none other than root may make the project's directory.
+    fn needs_helper(&self, build: &BroughtImage) -> bool {
+        self.job.calls_for_helper() || !is_root(self.user(&self.wanted.build, build))
+    }
+
+    /// The helper image that the profile names, else the one that GitLab publishes for this runner
+    /// and such engines.
+    async fn late_helper_image(&self, facts: &EngineFacts) -> Result<(WantedImage, BroughtImage)> {
+        let published = || {
+            let name = helper::default_image(self.job, &facts.architecture);
+            helper::wanted(&name, self.profile())
+        };
+        let wanted = self.wanted.helper.clone().map_or_else(published, Ok)?;
+        self.helper_image(&wanted).await
+    }
+
+    async fn helper_image(&self, wanted: &WantedImage) -> Result<(WantedImage, BroughtImage)> {
+        Ok((wanted.clone(), self.bring(wanted).await?))
     }
 
     async fn bring(&self, wanted: &WantedImage) -> Result<BroughtImage> {
@@ -141,10 +157,11 @@ impl<'a> Maker<'a> {
     async fn helper(
         &self,
         containers: &JobContainers,
-        (wanted, image): &(WantedImage, BroughtImage),
-    ) -> Result<Container> {
+        image: Option<&(WantedImage, BroughtImage)>,
+    ) -> Result<Option<Container>> {
+        let Some((wanted, image)) = image else { return Ok(None) };
         let spec = containers.plan(self.profile()).helper(wanted, image);
-        self.with_agent(containers, spec, Vec::new(), image).await
+        self.with_agent(containers, spec, Vec::new(), image).await.map(Some)
     }
 
     /// Makes and starts a container whose first process is the agent.

@@ -24,8 +24,8 @@ pub(crate) struct EngineRecord {
 pub(crate) struct Containers {
     /// The one of the job's image.
     pub(crate) build: Container,
-    /// The one of the helper image.
-    pub(crate) helper: Container,
+    /// The one of the helper image, of a job that calls for it.
+    pub(crate) helper: Option<Container>,
     /// The services, for those who want to read their logs.
     pub(crate) services: Vec<Service>,
     /// What the job's docker finds in the build container.
@@ -33,14 +33,15 @@ pub(crate) struct Containers {
 }
 
 impl Containers {
-    /// The one for this part of the job.
+    /// The one for this part of the job. Without a helper container the build container stands in
+    /// for it.
     pub(crate) fn of(&self, part: &Stage) -> &Container {
         self.helper_of(part).unwrap_or(&self.build)
     }
 
     /// The helper container, if this part of the job is for it.
     pub(crate) fn helper_of(&self, part: &Stage) -> Option<&Container> {
-        part.runs_in_helper().then_some(&self.helper)
+        self.helper.as_ref().filter(|_| part.runs_in_helper())
     }
 }
 
