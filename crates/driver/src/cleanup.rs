@@ -87,8 +87,8 @@ impl<'a> Cleanup<'a> {
             self.failures.extend(wipe_secrets(directory, record.as_ref()));
             self.remove_builds(record.as_ref());
             self.remove(directory.path());
-            let patience = containers::patience(record.as_ref());
-            self.remove_containers(directory.key(), engine, stage.as_ref(), patience);
+            let noted = containers::Noted::of(record.as_ref());
+            self.remove_containers(directory.key(), engine, stage.as_ref(), &noted);
         }
         self.failures
     }

@@ -1,9 +1,10 @@
 //! Removing whatever a job left on an engine, found by its label alone.
 //!
-//! Two round trips find and kill the containers, side by side; a third removes networks and
-//! volumes, which can't go before. Containers are killed, not stopped: nothing in them is worth a
-//! wait. What is gone already is a success, an engine that is away is asked again while there is time,
-//! and all failures are told.
+//! One round trip finds what there is and kills the containers that the caller knows of, side by
+//! side; those that it doesn't know of take another one. The last removes networks and volumes, which
+//! can't go before. Containers are killed, not stopped: nothing in them is worth a wait. What is gone
+//! already is a success, an engine that is away is asked again while there is time, and all failures
+//! are told.
 
 use std::time::Duration;
 
@@ -39,13 +40,20 @@ pub(super) enum Leftover {
 }
 
 /// Removes the containers, networks and volumes of the job with this key, and what containers had
-/// in nameless volumes. Returns what went wrong, each thing by its name, within `limit`.
-pub async fn remove(docker: &Docker, key: &JobKey, limit: Duration) -> Vec<Failure> {
+/// in nameless volumes. `known` are the ids of containers that are known to be the job's; without
+/// any it takes a round trip more. Returns what went wrong, each thing by its name, within `limit`.
+pub async fn remove(
+    docker: &Docker,
+    key: &JobKey,
+    known: &[String],
+    limit: Duration,
+) -> Vec<Failure> {
     let deadline = Instant::now() + limit;
-    let (containers, networks, volumes) = tokio::join!(
+    let (containers, networks, volumes, gone) = tokio::join!(
         answered(deadline, async || containers(docker, key).await),
         answered(deadline, async || networks(docker, key).await),
         answered(deadline, async || volumes(docker, key).await),
+        remove_known(docker, known, deadline),
     );
     let mut failures = Vec::new();
     let mut found = |listed: Result<Vec<Leftover>, Answer>| match listed {
@@ -55,13 +63,23 @@ pub async fn remove(docker: &Docker, key: &JobKey, limit: Duration) -> Vec<Failu
             Vec::new()
         }
     };
-    let (containers, networks, volumes) = (found(containers), found(networks), found(volumes));
+    let (mut containers, networks, volumes) = (found(containers), found(networks), found(volumes));
+    containers.retain(|container| !gone.contains(&container.id()));
     // An engine that is away is away for all three.
     failures.truncate(1);
     failures.extend(remove_all(docker, containers, deadline).await);
     let rest = networks.into_iter().chain(volumes).collect();
     failures.extend(remove_all(docker, rest, deadline).await);
     failures
+}
+
+/// Returns which of them are gone. What stays is listed too, and told then by its name.
+async fn remove_known<'a>(docker: &Docker, ids: &'a [String], deadline: Instant) -> Vec<&'a str> {
+    let removals = ids.iter().map(async |id| {
+        let removed = Leftover::container(id.clone()).remove(docker, deadline).await;
+        removed.is_ok().then_some(id.as_str())
+    });
+    join_all(removals).await.into_iter().flatten().collect()
 }
 
 async fn containers(docker: &Docker, key: &JobKey) -> Result<Vec<Leftover>, Error> {
@@ -97,9 +115,17 @@ async fn remove_all(docker: &Docker, leftovers: Vec<Leftover>, deadline: Instant
 }
 
 impl Leftover {
-    /// The container with this name.
+    /// The container with this name or id.
     pub(super) fn container(name: String) -> Self {
         Self::Container { id: name.clone(), name }
+    }
+
+    /// What the engine knows it by.
+    fn id(&self) -> &str {
+        match self {
+            Self::Container { id, .. } | Self::Network { id, .. } => id,
+            Self::Volume { name } => name,
+        }
     }
 
     /// Returns when it is gone, or why it isn't.
@@ -200,7 +226,7 @@ mod tests {
         let remove = async || {
             let docker =
                 Docker::connect_with_http(&address.to_string(), 60, API_DEFAULT_VERSION).unwrap();
-            let failures = remove(&docker, &key, Duration::from_millis(50)).await;
+            let failures = remove(&docker, &key, &[], Duration::from_millis(50)).await;
             assert_eq!(failures.len(), 1);
             failures[0].render()
         };

@@ -27,7 +27,7 @@ pub(crate) async fn an_end_is_explained(bench: &Bench) {
     let lives = job.service(1, "service:deaf", ServiceTerms::default()).await.unwrap();
     job.containers.start(&lives).await.unwrap();
     job.ends(&lives.id, end(Life::Running)).await;
-    leftovers::remove(&job.docker, job.marks.key(), LIMIT).await;
+    leftovers::remove(&job.docker, job.marks.key(), &[], LIMIT).await;
     job.ends(&lives.id, end(Life::Gone)).await;
 }
 

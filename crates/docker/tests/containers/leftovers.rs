@@ -35,7 +35,7 @@ pub(crate) async fn all_of_a_job_is_removed_and_nothing_else(bench: &Bench) {
     let (nameless, _) = tokio::join!(bench.busy(&job), bench.busy(&other));
     let before = bench.left_of(&other).await;
     for _ in 0..2 {
-        let failures = leftovers::remove(&job.docker, job.marks.key(), LIMIT).await;
+        let failures = leftovers::remove(&job.docker, job.marks.key(), &[], LIMIT).await;
         assert!(failures.is_empty(), "{failures:?}");
     }
     assert_eq!(bench.left_of(&job).await, "");
@@ -50,7 +50,7 @@ pub(crate) async fn all_of_a_job_is_removed_and_nothing_else(bench: &Bench) {
 pub(crate) async fn rivals_remove_the_same_job(bench: &Bench) {
     let job = bench.job(Network::Own);
     bench.busy(&job).await;
-    let remove = || leftovers::remove(&job.docker, job.marks.key(), LIMIT);
+    let remove = || leftovers::remove(&job.docker, job.marks.key(), &[], LIMIT);
     let (one, other) = tokio::join!(remove(), remove());
     assert!(one.is_empty() && other.is_empty(), "{one:?} {other:?}");
     assert_eq!(bench.left_of(&job).await, "");
@@ -61,10 +61,10 @@ pub(crate) async fn what_cannot_be_removed_is_named(bench: &Bench) {
     bench.busy(&job).await;
     let volume = job.marks.builds_volume();
     let stranger = bench.cli(&["create", "--volume", &format!("{volume}:/it"), "job:sh"]).await;
-    let failures = leftovers::remove(&job.docker, job.marks.key(), LIMIT).await;
+    let failures = leftovers::remove(&job.docker, job.marks.key(), &[], LIMIT).await;
     let told: Vec<_> = failures.iter().map(job::Failure::render).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with(&format!("the volume {volume} is left on the engine: ")));
     bench.cli(&["rm", &stranger]).await;
-    assert!(leftovers::remove(&job.docker, job.marks.key(), LIMIT).await.is_empty());
+    assert!(leftovers::remove(&job.docker, job.marks.key(), &[], LIMIT).await.is_empty());
 }

@@ -11,6 +11,7 @@ use job::{Blame, Failure, JobContext, JobKey, Result};
 
 use super::Cleanup;
 use crate::access::EngineAccess;
+use crate::placement::Containers;
 use crate::runtime;
 use crate::stage::Stage;
 use crate::state::JobRecord;
@@ -21,10 +22,24 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The same where nothing of the job is expected.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long the engine of a job with this record may take.
-pub(super) fn patience(record: Option<&JobRecord>) -> Duration {
-    let has_answered = record.and_then(JobRecord::engine).is_none_or(|engine| engine.answered);
-    if has_answered { PATIENCE } else { LITTLE_PATIENCE }
+/// What prepare noted of the engine, if it came that far.
+pub(super) struct Noted {
+    /// How long the engine may take.
+    patience: Duration,
+    /// The ids of the job's containers.
+    containers: Vec<String>,
+}
+
+impl Noted {
+    pub(super) fn of(record: Option<&JobRecord>) -> Self {
+        let engine = record.and_then(JobRecord::engine);
+        let has_answered = engine.is_none_or(|engine| engine.answered);
+        let containers = engine.and_then(|engine| engine.containers.as_ref());
+        Self {
+            patience: if has_answered { PATIENCE } else { LITTLE_PATIENCE },
+            containers: containers.map(Containers::ids).unwrap_or_default(),
+        }
+    }
 }
 
 impl Cleanup<'_> {
@@ -35,13 +50,13 @@ impl Cleanup<'_> {
         key: &JobKey,
         remembered: Option<EngineAccess>,
         stage: Option<&Stage<'_>>,
-        patience: Duration,
+        noted: &Noted,
     ) {
         let is_settled = stage.is_some_and(|stage| stage.profile.placement == Placement::Host);
         if remembered.is_none() && (stage.is_none() || is_settled) {
             return;
         }
-        let removed = runtime::block_on(remove(key, remembered, stage, patience));
+        let removed = runtime::block_on(remove(key, remembered, stage, noted));
         self.failures.extend(removed.unwrap_or_else(|failure| vec![failure]));
     }
 }
@@ -50,7 +65,7 @@ async fn remove(
     key: &JobKey,
     remembered: Option<EngineAccess>,
     stage: Option<&Stage<'_>>,
-    patience: Duration,
+    noted: &Noted,
 ) -> Result<Vec<Failure>> {
     let access = match (remembered, stage) {
         (Some(access), _) => access,
@@ -62,7 +77,7 @@ async fn remove(
     };
     let profile = stage.map(|stage| stage.profile.clone()).unwrap_or_default();
     let engine = access.engine(&profile, |words| tracing::warn!("{words}"))?;
-    Ok(leftovers::remove(&engine.docker()?, key, patience).await)
+    Ok(leftovers::remove(&engine.docker()?, key, &noted.containers, noted.patience).await)
 }
 
 /// The way by the profile and the job's variables. What a job lacks of them it lacked in prepare,

@@ -39,6 +39,13 @@ impl Containers {
         self.helper_of(part).unwrap_or(&self.build)
     }
 
+    /// The engine's ids of them all.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let services = self.services.iter().map(|service| &service.id);
+        let scripts = [Some(&self.build), self.helper.as_ref()].into_iter().flatten();
+        scripts.map(|container| &container.id).chain(services).cloned().collect()
+    }
+
     /// The helper container, if this part of the job is for it.
     pub(crate) fn helper_of(&self, part: &Stage) -> Option<&Container> {
         self.helper.as_ref().filter(|_| part.runs_in_helper())
