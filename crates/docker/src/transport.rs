@@ -20,6 +20,7 @@ pub(crate) mod tests;
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,6 +61,7 @@ const READ_AHEAD: usize = 256 * 1024;
 pub struct Transport {
     client: Client<Connector, Body>,
     target: Arc<Target>,
+    unanswered: Arc<AtomicU64>,
 }
 
 impl Transport {
@@ -82,7 +84,7 @@ impl Transport {
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .http1_max_buf_size(READ_AHEAD)
             .build(Connector::new(Arc::clone(&target), connect_timeout));
-        Self { client, target }
+        Self { client, target, unanswered: Arc::default() }
     }
 
     /// Sends one request and returns when the response's head is there.
@@ -97,10 +99,15 @@ impl Transport {
         B::Error: Into<BoxError>,
     {
         let request = self.addressed(request);
-        self.client
-            .request(request)
-            .await
-            .map_err(|error| TransportError::new(Arc::clone(&self.target), error))
+        self.client.request(request).await.map_err(|error| {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            TransportError::new(Arc::clone(&self.target), error)
+        })
+    }
+
+    /// How many requests have failed for want of an answer, whatever it would have been.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
     }
 
     /// The address that it leads to, as `tcp://manager:2376`.

@@ -2,9 +2,16 @@
 //!
 //! What is refused without asking anybody is refused first. Then everything that doesn't depend on
 //! each other is done side by side.
+//!
+//! An engine that has answered once is waited for when it is lost, and all is made anew: whatever an
+//! attempt has left is met under its name and replaced.
+
+use std::time::Duration;
 
 use docker::{Cluster, Engine, EngineFacts, certificates_directory};
 use job::Result;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep};
 
 use super::{Prepare, cluster_line, engine_words};
 use crate::access::{Access, EngineAccess};
@@ -16,7 +23,13 @@ struct Ways {
     cluster: Option<(Access, Cluster)>,
     engine: Engine,
     address: String,
+    /// What the engine has said of itself, once it has.
+    facts: OnceCell<EngineFacts>,
 }
+
+/// Between two questions whether an engine is back; also what the engine gets to end what it was
+/// doing when it was lost.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Prepare<'_> {
     pub(super) async fn on_engine(&self) -> Result<()> {
@@ -24,8 +37,41 @@ impl Prepare<'_> {
         wanted.warnings.iter().for_each(|words| self.warn(words));
         let ways = self.ways().await?;
         let maker = Maker::new(self.stage, self.job, &self.directory, &wanted, &ways.engine)?;
-        let containers = Box::pin(maker.make(self.check(&ways, &wanted))).await?;
+        let containers = self.make(&maker, &ways, &wanted).await?;
         self.record_engine(&ways.address, true, Some(containers))
+    }
+
+    /// Makes everything, once more for each time that the engine is lost and comes back.
+    async fn make(&self, maker: &Maker<'_>, ways: &Ways, wanted: &Wanted) -> Result<Containers> {
+        loop {
+            let unanswered = ways.engine.transport().unanswered();
+            let made = Box::pin(maker.make(self.check(ways, wanted))).await;
+            let is_lost = ways.engine.transport().unanswered() > unanswered;
+            match made {
+                Err(failure) if is_lost && ways.facts.initialized() => {
+                    self.warn("lost contact with the engine: prepare waits for it and begins anew");
+                    tracing::warn!(failure = failure.render(), "lost contact with the engine");
+                    if !self.is_back(&ways.engine).await {
+                        return Err(failure);
+                    }
+                }
+                made => return made,
+            }
+        }
+    }
+
+    /// Waits until the engine answers again, for as long as the profile says.
+    async fn is_back(&self, engine: &Engine) -> bool {
+        let deadline = Instant::now() + self.stage.profile.engine.reconnect_timeout;
+        loop {
+            sleep(PAUSE).await;
+            if engine.check().await.is_ok() {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+        }
     }
 
     fn record_engine(
@@ -61,7 +107,8 @@ impl Prepare<'_> {
             }
             _ => access.engine(profile, |words| self.warn(words))?,
         };
-        Ok(Ways { cluster: cluster.filter(|_| self.has_docker()), engine, address })
+        let cluster = cluster.filter(|_| self.has_docker());
+        Ok(Ways { cluster, engine, address, facts: OnceCell::new() })
     }
 
     fn keep_for_engine(&self, cluster: Option<&Access>, engine: &EngineAccess) -> Result<()> {
@@ -86,9 +133,12 @@ impl Prepare<'_> {
     /// Asks cluster and engine who they are, and notes that there was an answer before anything is
     /// made there.
     async fn check(&self, ways: &Ways, wanted: &Wanted) -> Result<EngineFacts> {
-        let facts = self.ask(ways, wanted).await?;
-        self.record_engine(&ways.address, true, None)?;
-        Ok(facts)
+        let ask = async || {
+            let facts = self.ask(ways, wanted).await?;
+            self.record_engine(&ways.address, true, None)?;
+            Ok(facts)
+        };
+        ways.facts.get_or_try_init(ask).await.cloned()
     }
 
     /// One question where cluster and engine are one.
