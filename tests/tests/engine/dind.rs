@@ -2,17 +2,14 @@
 //! look for their own, no such container is started, and nothing listens anywhere.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
-use std::process::Stdio;
 
 use job::{Failure, Result};
 use play::{Cancel, Job, Protocol, Service, Variable};
 use scenarios::{Engine, Moment, Scenario, at};
 use testkit::nodes::Node;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
 use tokio::sync::Notify;
 
+use crate::made::{Made, roles_of};
 use crate::row::{nothing_is_left, play_as};
 
 /// Builds an image, runs it, feeds a container, and asks for what can't be had.
@@ -42,8 +39,8 @@ fn job(scenario: &Scenario, aliases: &[&str], variables: &[(&str, &str)]) -> Job
 async fn jobs_for_docker_in_docker_pass_unchanged() -> Result<()> {
     let scenario = Scenario::new()?;
     let engine = Engine::of_the_cluster(&scenario, "")?;
-    let (_watch, mut names) = names_of_containers(&engine.node)?;
-    let mut made = Vec::new();
+    let mut made = Made::on(&engine.node)?;
+    let mut played = Vec::new();
     let tls = |host| {
         [
             ("DOCKER_HOST", host),
@@ -69,43 +66,13 @@ async fn jobs_for_docker_in_docker_pass_unchanged() -> Result<()> {
         assert_eq!(log.matches(foreign).count(), 2, "{log}");
         assert_eq!(log.matches("\nit failed with 125\n").count(), 2, "{log}");
         assert!(!log.contains("leads its docker elsewhere"), "{log}");
-        let end = format!("end-of-{}", job.id);
-        engine.node.docker(&["create", "--name", &end, "job:sh"]).await?;
-        engine.node.docker(&["rm", &end]).await?;
-        made.push((job.id, roles_of(&job, &mut names).await));
+        played.push(job);
     }
-    // No more than these two, and the courier that brings the agent to an engine without one.
-    for (id, roles) in made {
-        assert_eq!(roles, ["build", "helper"], "{id}");
+    let made = made.until_now().await?;
+    for job in played {
+        assert_eq!(roles_of(&job, &made), ["build", "helper"], "{}", job.id);
     }
     Ok(())
-}
-
-/// What the job's containers are, after its end.
-async fn roles_of(job: &Job, names: &mut Lines<BufReader<ChildStdout>>) -> Vec<String> {
-    let its = format!("swarm-executor-gitlab.example.com-{}-", job.id);
-    let mut roles = Vec::new();
-    // The engine tells of what is made in its order, so that nothing of the job's comes after this.
-    while let Ok(Some(name)) = names.next_line().await {
-        if name == format!("end-of-{}", job.id) {
-            break;
-        }
-        roles.extend(name.strip_prefix(&its).filter(|role| *role != "courier").map(str::to_owned));
-    }
-    roles.sort_unstable();
-    roles
-}
-
-/// Tells the names of all containers that are made on the node, for as long as it is kept: most that
-/// `docker build` makes are gone before anybody could look at them.
-fn names_of_containers(node: &Node) -> Result<(Child, Lines<BufReader<ChildStdout>>)> {
-    let mut docker = node.docker_command();
-    docker.args(["events", "--filter=type=container", "--filter=event=create"]);
-    docker.arg("--format={{.Actor.Attributes.name}}").stdout(Stdio::piped()).kill_on_drop(true);
-    let cannot = |error| Failure::system("cannot watch the containers").caused_by(error);
-    let mut child = docker.spawn().map_err(cannot)?;
-    let names = child.stdout.take().ok_or_else(|| cannot(ErrorKind::BrokenPipe.into()))?;
-    Ok((child, BufReader::new(names).lines()))
 }
 
 #[tokio::test]

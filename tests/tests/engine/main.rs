@@ -16,6 +16,7 @@ mod lifecycle;
 mod lifecycle_kept;
 mod lifecycle_key;
 mod limits;
+mod made;
 mod project;
 mod real_runner;
 mod row;
