@@ -4,6 +4,8 @@ mod swarm;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
+
 use job::Result;
 
 use crate::{Endpoint, Engine, EngineFacts, Identity, Limits};
@@ -14,6 +16,8 @@ pub(crate) use self::swarm::Swarm;
 #[derive(Clone, Debug)]
 pub struct Cluster {
     endpoint: Endpoint,
+    identity: Identity,
+    limits: Limits,
     engine: Engine,
 }
 
@@ -33,7 +37,18 @@ pub struct ClusterFacts {
 impl Cluster {
     /// The cluster behind `endpoint`. Nothing is sent yet.
     pub fn new(endpoint: Endpoint, identity: Identity, limits: Limits) -> Self {
-        Self { endpoint: endpoint.clone(), engine: Engine::remote(endpoint, identity, limits) }
+        let engine = Engine::remote(endpoint.clone(), identity.clone(), limits);
+        Self { endpoint, identity, limits, engine }
+    }
+
+    /// The engine of another node, at the address that the swarm knows it by: same port, same
+    /// identity. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// No endpoint can be made of the address.
+    pub fn engine_at(&self, address: IpAddr) -> Result<Engine> {
+        let endpoint = self.endpoint.at(address)?;
+        Ok(Engine::remote(endpoint, self.identity.clone(), self.limits))
     }
 
     /// The manager's engine. Once the cluster has been checked, so has the engine.

@@ -5,6 +5,7 @@
 //! [`EngineAddress`](crate::EngineAddress).
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use http::uri::Authority;
 use job::{Blame, Failure, Result};
@@ -81,6 +82,15 @@ impl Endpoint {
         read(text.trim())
             .map_err(|refusal| refusal.into_failure(role, text.trim(), &source))
             .map(|(authority, server_name)| Self { authority, server_name, source, role })
+    }
+
+    /// The same port at another machine's address, which its certificate has to carry.
+    ///
+    /// # Errors
+    /// None that is known: an address and a port always make an authority.
+    pub(crate) fn at(&self, address: IpAddr) -> Result<Self> {
+        let text = SocketAddr::new(address, self.port()).to_string();
+        Self::parse_as(self.role, &text, self.source.clone())
     }
 
     /// `host:port`; an IPv6 host in brackets.

@@ -4,6 +4,7 @@
 
 mod frames;
 mod info;
+mod request;
 mod stderr;
 mod stream;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use crate::{Endpoint, Identity, TransportError};
 pub(crate) use self::info::Info;
 
 pub use self::info::EngineFacts;
+pub use self::request::Answer;
 pub use self::stream::ContainerStream;
 pub use self::version::ApiVersion;
 
