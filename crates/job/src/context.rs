@@ -160,6 +160,12 @@ impl Proofs {
         }
     }
 
+    /// The values of the variables that GitLab masks in the job log.
+    pub fn masked_values(&self) -> impl Iterator<Item = String> {
+        let masked = self.0.variables.iter().filter(|variable| variable.masked);
+        masked.filter_map(|variable| self.0.variables.expanded(&variable.key))
+    }
+
     /// The lines of all the job's scripts, unexpanded.
     pub fn script_lines(&self) -> impl Iterator<Item = &str> {
         self.0.steps.iter().flat_map(|step| step.script.iter().map(String::as_str))

@@ -10,6 +10,7 @@ mod lowering;
 mod mistakes;
 mod quantity;
 mod read;
+mod rollout;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ use crate::failure::{Failure, Result};
 
 pub use engine::{Device, Engine, Limits, Security, Ulimit};
 pub use quantity::{Bytes, Cpus, NotAnAmount, Pids, Swap};
+pub use rollout::{
+    Advice, AdviceRule, NotAPattern, NotAStatus, NotAUrl, OnFailure, OnSuperseded, Probe, ProbeUrl,
+    Rollout, Statuses, UnknownChoice, UnknownRule, UrlPattern,
+};
 
 /// Where the settings are read from unless `--settings` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/swarm-executor/settings.toml";
@@ -86,6 +91,8 @@ pub struct Profile {
     pub credentials: Credentials,
     /// Where and how containers run; of use with [`Placement::Engine`].
     pub engine: Engine,
+    /// What follows a script that changed services.
+    pub rollout: Rollout,
 }
 
 /// Where the job's script runs.
@@ -206,6 +213,7 @@ impl Default for Profile {
             cluster: Cluster::default(),
             credentials: Credentials::default(),
             engine: Engine::default(),
+            rollout: Rollout::default(),
         }
     }
 }

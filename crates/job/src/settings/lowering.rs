@@ -4,6 +4,8 @@
 //! Where the profile sets no limit, any is a lowering. An empty variable counts as an absent one, as
 //! `.gitlab-ci.yml` has no other way to take a variable back.
 
+mod rollout;
+
 use std::fmt::Display;
 
 use super::quantity::Time;
@@ -46,18 +48,23 @@ impl Wish {
         Self { variable, value: lookup(variable).filter(|value| !value.is_empty()) }
     }
 
+    /// What is asked for, if anything is.
+    fn parsed<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>> {
+        let parsed = self.value.as_deref().map(|text| parse(text.trim())).transpose();
+        parsed.map_err(|error| {
+            Failure::job(format!("{} {error}", self.variable))
+                .hint("correct the job's variables, or leave it out")
+        })
+    }
+
     /// Lowers `limit` to what is asked for.
     fn lower<T: Copy + Ord + Display>(
         self,
         limit: &mut Option<T>,
         parse: fn(&str) -> Result<T, NotAnAmount>,
     ) -> Result<()> {
-        let Self { variable, value } = self;
-        let Some(text) = value else { return Ok(()) };
-        let asked = parse(text.trim()).map_err(|error| {
-            Failure::job(format!("{variable} {error}"))
-                .hint("correct the job's variables, or leave it out")
-        })?;
+        let Some(asked) = self.parsed(parse)? else { return Ok(()) };
+        let variable = self.variable;
         if let Some(most) = limit.filter(|most| asked > *most) {
             let words = format!("{variable} asks for {asked}; the profile permits {most} at most");
             return Err(Failure::job(words)

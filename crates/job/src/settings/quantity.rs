@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::Probe;
+
 /// Billionths in one CPU.
 const NANO: i64 = 1_000_000_000;
 
@@ -56,9 +58,15 @@ pub enum NotAnAmount {
     /// Not a time, or longer than any that can be reckoned with.
     #[error("must be a time such as \"10s\", \"5m\" or \"14d\"")]
     Time,
+    /// Too short a time between two requests.
+    #[error("must be at least {}", Time(Probe::LEAST_INTERVAL))]
+    TooOften,
     /// Not a number of processes.
     #[error("must be a whole number, at least 1")]
     Pids,
+    /// Not a number of things of which there may be none.
+    #[error("must be a whole number, at least 0")]
+    Count,
 }
 
 impl Cpus {
@@ -93,6 +101,12 @@ impl Time {
     /// The longest time that can be asked for: long enough for any certificate, short enough to
     /// reckon with.
     const LONGEST: Duration = Duration::from_hours(24 * 3660);
+
+    /// Reads the time between two requests.
+    pub(super) fn of_interval(text: &str) -> Result<Self, NotAnAmount> {
+        let time: Self = text.parse()?;
+        if time.0 < Probe::LEAST_INTERVAL { Err(NotAnAmount::TooOften) } else { Ok(time) }
+    }
 }
 
 impl Pids {
@@ -159,6 +173,11 @@ impl FromStr for Swap {
     fn from_str(text: &str) -> Result<Self, NotAnAmount> {
         if text == "-1" { Ok(Self::Unlimited) } else { text.parse().map(Self::Total) }
     }
+}
+
+/// A number of things of which there may be none.
+pub(super) fn count(text: &str) -> Result<u64, NotAnAmount> {
+    text.parse().map_err(|_| NotAnAmount::Count)
 }
 
 /// The bytes that a suffix stands for: nothing, `g`, `gb` or `gib`, in either case.

@@ -2,6 +2,7 @@
 
 mod container;
 mod engine;
+mod rollout;
 mod values;
 
 use std::time::Duration;
@@ -93,6 +94,7 @@ impl<'de> Deserialize<'de> for Profile {
             cluster: table.optional("cluster").unwrap_or_default(),
             credentials: table.optional("credentials").unwrap_or_default(),
             engine: table.optional("engine").unwrap_or_default(),
+            rollout: table.optional("rollout").unwrap_or_default(),
         };
         if table.errors.is_empty() {
             let access_span = access.map_or(span, |access| access.span);

@@ -1,4 +1,5 @@
 mod engine;
+mod rollout;
 
 use super::*;
 
