@@ -8,7 +8,19 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+/// A key as Go compares it: without regard to case, of which two letters of other scripts are cases
+/// of ASCII's as well (<https://github.com/golang/go/blob/go1.24.0/src/encoding/json/fold.go>).
+pub(crate) fn fold(key: &str) -> String {
+    // The Kelvin sign is a `k` in lower case already.
+    key.to_lowercase().replace('\u{17f}', "s")
+}
+
+/// Leaves out the value of a key that nobody asks for.
+pub(crate) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+    map.next_value::<IgnoredAny>().map(drop)
+}
 
 /// Reads the first JSON value of a body, as Go's `Decoder` does; whatever follows is dockerd's to
 /// judge.
@@ -53,7 +65,7 @@ impl<'de, T: Fields> Visitor<'de> for Onto<'_, T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
-            self.0.take(&key.to_lowercase(), &mut map)?;
+            self.0.take(&fold(&key), &mut map)?;
         }
         Ok(())
     }

@@ -7,7 +7,9 @@
 //!
 //! - [`route`] reads what a request asks for, [`policy`] decides whether it may, [`audit`] records
 //!   both;
-//! - [`touched`] remembers the services that the job changed.
+//! - [`service`] is what is known of a service that a request would create or update;
+//! - [`touched`] remembers the services that the job changed, and a [`witness`] looks at them before
+//!   and after.
 //!
 //! It does not listen: connections arrive from whoever does, as plain byte streams. It does not
 //! authenticate: whoever can open the socket is the job. And it changes nothing in what it passes
@@ -23,8 +25,10 @@ mod line;
 pub mod policy;
 mod relay;
 pub mod route;
+pub mod service;
 mod spec;
 pub mod touched;
+pub mod witness;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +42,7 @@ use tracing::Instrument;
 use crate::policy::Policy;
 use crate::relay::Shared;
 use crate::touched::{Ledger, Touched};
+use crate::witness::Witness;
 
 /// The way from the job's Docker clients to one cluster. Clones share everything.
 #[derive(Clone)]
@@ -46,8 +51,14 @@ pub struct Gateway(Arc<Shared>);
 impl Gateway {
     /// A gateway that lets through to the cluster what the policy allows.
     pub fn new(transport: Transport, policy: impl Policy + 'static) -> Self {
-        let policy = Box::new(policy);
-        Self(Arc::new(Shared { transport, policy, ledger: Ledger::default() }))
+        let policy = Arc::new(policy);
+        Self(Arc::new(Shared { transport, policy, witness: None, ledger: Ledger::default() }))
+    }
+
+    /// The same with somebody who looks at services around the job's changes.
+    #[must_use]
+    pub fn witnessed_by(self, witness: Arc<dyn Witness>) -> Self {
+        Self(Arc::new(Shared { witness: Some(witness), ..(*self.0).clone() }))
     }
 
     /// Serves one connection until it ends. Dropping the future ends it at once.

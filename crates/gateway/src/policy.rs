@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use http::Method;
 
 use crate::route::Route;
+use crate::service::ServiceFacts;
 
 pub use self::own_files::OwnFiles;
 
@@ -25,6 +26,8 @@ pub struct RequestFacts<'r> {
     /// The absolute paths that its body asks an engine to mount from that engine's file system, as
     /// written. None where the body is longer than 4 MiB, which no such request is by mistake.
     pub binds: &'r [String],
+    /// What is known of the service that it creates or updates; none for any other request.
+    pub service: Option<ServiceFacts<'r>>,
 }
 
 /// The answer, and the rule that gave it.
@@ -43,6 +46,11 @@ pub enum Verdict {
     Allow,
     /// It does not: the job is told which rule forbids it.
     Refuse,
+    /// It does not: the job is told why, and what to do about it.
+    RefuseInWords {
+        /// For the people who read the job's log; lines may break.
+        words: String,
+    },
     /// It does not: the job is told that it means a file of its own, where an engine would look
     /// for one of the engine's.
     OwnFile {
@@ -56,7 +64,7 @@ impl Verdict {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Allow => "allow",
-            Self::Refuse | Self::OwnFile { .. } => "refuse",
+            Self::Refuse | Self::RefuseInWords { .. } | Self::OwnFile { .. } => "refuse",
         }
     }
 }
@@ -65,6 +73,12 @@ impl Verdict {
 pub trait Policy: Send + Sync {
     /// Decides about one request, before any byte of it goes to the cluster.
     fn decide(&self, facts: &RequestFacts<'_>) -> Decision;
+
+    /// Whether the image of a service has to be looked at before it is decided about the service.
+    /// That costs a request to the cluster, so a policy that doesn't need it says no.
+    fn wants_image(&self, _facts: &RequestFacts<'_>) -> bool {
+        false
+    }
 }
 
 /// Permits everything that the credentials permit.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use docker::transport::Fault;
 use docker::{Transport, TransportError};
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -16,8 +17,10 @@ use crate::hop;
 use crate::line::Turn;
 use crate::policy::{Decision, Policy, RequestFacts, Verdict};
 use crate::route::{Operation, Route};
+use crate::service::Service;
 use crate::spec::{ServiceSpec, Spec};
 use crate::touched::{Change, Intent, Ledger};
+use crate::witness::{self, Witness};
 
 /// How much of a request is read ahead where it has to be understood or sent in one piece, in
 /// bytes. Managers take no longer message of each other
@@ -29,9 +32,11 @@ const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
 const ANSWER_LIMIT: usize = 64 * 1024;
 
 /// What all connections share.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) transport: Transport,
-    pub(crate) policy: Box<dyn Policy>,
+    pub(crate) policy: Arc<dyn Policy>,
+    pub(crate) witness: Option<Arc<dyn Witness>>,
     pub(crate) ledger: Ledger,
 }
 
@@ -68,11 +73,14 @@ impl Relay {
         let route = Route::of(&head.method, head.uri.path());
         let mut entry = Entry::open(&head.method, head.uri.path(), &route);
         let hijack = Hijack::asked(&head.headers, route.operation);
-        let (body, spec) = match read_ahead(body, route.operation, hijack).await {
+        let (body, whole) = match read_ahead(body, route.operation, hijack).await {
             Ok(read) => read,
             Err(error) => return Ok(self.explain(entry, Failed::Request(error))),
         };
-        let decision = self.decide(&head, &route, &spec);
+        let spec = whole.as_deref().map_or(Spec::Unread, |all| Spec::read(route.operation, all));
+        let change = change(route.operation, head.uri.query());
+        let service = change.and_then(|change| Service::read(change, &head, whole.as_deref()));
+        let decision = self.decide(&head, &route, &spec, service).await;
         entry.decided(decision.clone());
         if decision.verdict != Verdict::Allow {
             return Ok(self.refuse(entry, route.operation, decision));
@@ -80,19 +88,35 @@ impl Relay {
         if head.method == Method::CONNECT {
             return Ok(self.say(entry, StatusCode::METHOD_NOT_ALLOWED, "Docker has no CONNECT"));
         }
-        let intent = intent(route, head.uri.query(), spec);
+        let intent = change.map(|change| intent(change, route, spec));
         match self.forward(head, hijack, body, intent).await {
             Ok(answer) => self.pass(entry, hijack, answer).await,
             Err(failed) => Ok(self.explain(entry, failed)),
         }
     }
 
-    fn decide(&self, head: &request::Parts, route: &Route, spec: &Spec) -> Decision {
+    /// Has the policy decide, after a look at the service's image if it wants one.
+    async fn decide(
+        &self,
+        head: &request::Parts,
+        route: &Route,
+        spec: &Spec,
+        mut service: Option<Service>,
+    ) -> Decision {
         let (method, path, binds) = (&head.method, head.uri.path(), spec.binds());
-        self.shared.policy.decide(&RequestFacts { method, path, route, binds: &binds })
+        let facts = RequestFacts { method, path, route, binds: &binds, service: None };
+        let policy = &self.shared.policy;
+        if let Some(service) = &mut service
+            && policy.wants_image(&RequestFacts { service: Some(service.facts()), ..facts })
+        {
+            service.look_at_image(&self.shared.transport).await;
+        }
+        let service = service.as_ref().map(Service::facts);
+        policy.decide(&RequestFacts { service, ..facts })
     }
 
-    /// Sends the request and waits for the answer's head.
+    /// Sends the request and waits for the answer's head. Of a change of a service the witness is
+    /// told before and after.
     async fn forward(
         &self,
         mut head: request::Parts,
@@ -103,6 +127,9 @@ impl Relay {
         hop::strip_request(&mut head.headers);
         if hijack == Some(Hijack::Plain) {
             hop::ask_upgrade(&mut head.headers, HeaderValue::from_static("tcp"));
+        }
+        if let (Some(witness), Some(intent)) = (&self.shared.witness, &intent) {
+            witness::wait(witness.before(&intent.change, intent.names())).await;
         }
         let request = Request::from_parts(head, Asked::new(body, Arc::clone(&self.turn)));
         let answer = self.shared.transport.send(request).await.map_err(Failed::Cluster)?;
@@ -122,7 +149,10 @@ impl Relay {
         let at = SystemTime::now();
         let body = Streamed::gather(body, ANSWER_LIMIT).await;
         let told = body.as_ref().ok().and_then(Streamed::whole);
-        self.shared.ledger.record(intent, told.as_deref(), at);
+        let touched = self.shared.ledger.record(intent, told.as_deref(), at);
+        if let Some(witness) = &self.shared.witness {
+            witness::wait(witness.after(&touched)).await;
+        }
         Ok(Response::from_parts(head, body.map_err(Failed::Answer)?))
     }
 
@@ -150,12 +180,17 @@ impl Relay {
     }
 
     fn refuse(self, entry: Entry, asked: Operation, decision: Decision) -> Response<Answer> {
-        if let Verdict::OwnFile { path } = decision.verdict {
-            let message = self.whose_file(&path, asked);
-            return self.say(entry, StatusCode::BAD_REQUEST, &message);
+        match decision.verdict {
+            Verdict::OwnFile { path } => {
+                let message = self.whose_file(&path, asked);
+                self.say(entry, StatusCode::BAD_REQUEST, &message)
+            }
+            Verdict::RefuseInWords { words } => self.say(entry, StatusCode::FORBIDDEN, &words),
+            Verdict::Refuse | Verdict::Allow => {
+                let message = format!("refused by the rule \"{}\" of this runner", decision.rule);
+                self.say(entry, StatusCode::FORBIDDEN, &message)
+            }
         }
-        let message = format!("refused by the rule \"{}\" of this runner", decision.rule);
-        self.say(entry, StatusCode::FORBIDDEN, &message)
     }
 
     /// Why a path of the job's can't be mounted, and what can be done instead.
@@ -206,7 +241,7 @@ impl Relay {
     fn say(self, entry: Entry, status: StatusCode, message: &str) -> Response<Answer> {
         entry.answered(status);
         let json = serde_json::json!({ "message": message }).to_string();
-        let mut response = Response::new(Answer::new(bytes::Bytes::from(json), self.turn));
+        let mut response = Response::new(Answer::new(Bytes::from(json), self.turn));
         *response.status_mut() = status;
         let kind = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, kind);
@@ -214,30 +249,33 @@ impl Relay {
     }
 }
 
-/// Reads as much of a body as has to be understood, or sent in one piece.
+/// Reads as much of a body as has to be understood, or sent in one piece; and gives all of it where
+/// it has to be understood and is short enough.
 async fn read_ahead(
     body: Incoming,
     operation: Operation,
     hijack: Option<Hijack>,
-) -> hyper::Result<(Streamed, Spec)> {
+) -> hyper::Result<(Streamed, Option<Bytes>)> {
     let understood = Spec::is_in(operation);
     if !understood && hijack.is_none() {
-        return Ok((body.into(), Spec::Unread));
+        return Ok((body.into(), None));
     }
     let body = Streamed::gather(body, REQUEST_LIMIT).await?;
-    let whole = body.whole().filter(|_| understood);
-    let spec = whole.map_or(Spec::Unread, |whole| Spec::read(operation, &whole));
-    Ok((body, spec))
+    let whole = if understood { body.whole() } else { None };
+    Ok((body, whole))
 }
 
 /// What a request would change about a service.
-fn intent(route: Route, query: Option<&str>, spec: Spec) -> Option<Intent> {
-    let change = match route.operation {
-        Operation::SERVICE_CREATE => Change::Created,
-        Operation::SERVICE_UPDATE => Change::update(query.unwrap_or_default()),
-        Operation::SERVICE_REMOVE => Change::Removed,
-        _ => return None,
-    };
+fn change(operation: Operation, query: Option<&str>) -> Option<Change> {
+    match operation {
+        Operation::SERVICE_CREATE => Some(Change::Created),
+        Operation::SERVICE_UPDATE => Some(Change::update(query.unwrap_or_default())),
+        Operation::SERVICE_REMOVE => Some(Change::Removed),
+        _ => None,
+    }
+}
+
+fn intent(change: Change, route: Route, spec: Spec) -> Intent {
     let spec = if let Spec::Service(spec) = spec { spec } else { ServiceSpec::default() };
-    Some(Intent { change, asked: route.object, spec })
+    Intent { change, asked: route.object, spec }
 }

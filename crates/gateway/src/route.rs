@@ -65,7 +65,7 @@ impl Route {
         if !is_clean(&path) {
             return Self::unknown();
         }
-        let bare = without_version(&path);
+        let bare = split_version(&path).1;
         TABLE
             .iter()
             .filter(|row| row.0 == method.as_str())
@@ -92,11 +92,18 @@ fn is_clean(path: &str) -> bool {
 }
 
 /// Takes `/vX.Y` off, as dockerd's `/v{version:[0-9.]+}` does.
-fn without_version(path: &str) -> &str {
-    let Some(rest) = path.strip_prefix("/v") else { return path };
-    let version = rest.find('/').unwrap_or(rest.len());
-    let numeric = rest[..version].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if version > 0 && numeric && version < rest.len() { &rest[version..] } else { path }
+fn split_version(path: &str) -> (Option<&str>, &str) {
+    let Some(rest) = path.strip_prefix("/v") else { return (None, path) };
+    let (version, bare) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let numeric = version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_version = !version.is_empty() && numeric && !bare.is_empty();
+    if is_version { (Some(version), bare) } else { (None, path) }
+}
+
+/// The API version that a request asks for, `1.45` of `/v1.45/info`.
+pub(crate) fn version(path: &str) -> Option<String> {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    split_version(&path).0.map(str::to_owned)
 }
 
 /// What a pattern's first placeholder stands for in a path that matches; empty if it has none.
@@ -131,6 +138,19 @@ mod tests {
         reads("GET", "/v1/info", "system", "info", None);
         reads("GET", "/vx/info", "unknown", "unknown", None);
         reads("GET", "/v1.45", "unknown", "unknown", None);
+    }
+
+    #[test]
+    fn a_version_is_read_where_there_is_one() {
+        for (path, expected) in [
+            ("/v1.45/info", Some("1.45")),
+            ("/%761.40/info", Some("1.40")),
+            ("/info", None),
+            ("/v1.45", None),
+            ("/v/info", None),
+        ] {
+            assert_eq!(version(path).as_deref(), expected, "{path}");
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::{IgnoredAny, MapAccess};
+use serde::de::MapAccess;
 
-use crate::json::{self, Fields, Object, Onto};
+use crate::json::{self, Fields, Object, Onto, skip};
 use crate::route::Operation;
 
 /// The label by which `docker stack deploy` marks what it creates
@@ -199,10 +199,6 @@ fn list<'de, A: MapAccess<'de>, T: Fields>(map: &mut A) -> Result<Vec<T>, A::Err
     Ok(objects.into_iter().flatten().map(|object| object.0).collect())
 }
 
-fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
-    map.next_value::<IgnoredAny>().map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +215,8 @@ mod tests {
     #[test]
     fn keys_match_in_any_case_and_the_last_one_counts() {
         assert_eq!(service(r#"{"Name":"a","nAME":"b"}"#).name.as_deref(), Some("b"));
+        let stack = "{\"Label\u{17f}\":{\"com.docker.stack.namespace\":\"s\"}}";
+        assert_eq!(service(stack).stack.as_deref(), Some("s"));
     }
 
     #[test]

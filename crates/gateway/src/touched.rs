@@ -67,6 +67,13 @@ impl Change {
     }
 }
 
+impl Intent {
+    /// The service as the request names it.
+    pub(crate) fn names(&self) -> Option<&str> {
+        self.asked.as_deref().or(self.spec.name.as_deref())
+    }
+}
+
 /// A change that was asked for and is not yet answered.
 #[derive(Debug)]
 pub(crate) struct Intent {
@@ -89,7 +96,7 @@ impl Ledger {
 
     /// Remembers a change that the cluster accepted; `answer` is the response's body, where it was
     /// short enough to be read.
-    pub(crate) fn record(&self, intent: Intent, answer: Option<&[u8]>, at: SystemTime) {
+    pub(crate) fn record(&self, intent: Intent, answer: Option<&[u8]>, at: SystemTime) -> Touched {
         let Intent { change, asked, spec } = intent;
         let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = asked.as_deref().and_then(|asked| known(&changes, asked));
@@ -108,7 +115,8 @@ impl Ledger {
             stack: spec.stack.or_else(|| known.and_then(|known| known.stack.clone())),
             at,
         };
-        changes.push(touched);
+        changes.push(touched.clone());
+        touched
     }
 }
 

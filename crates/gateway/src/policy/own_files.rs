@@ -53,6 +53,10 @@ impl<P: Policy> Policy for OwnFiles<P> {
             None => decision,
         }
     }
+
+    fn wants_image(&self, facts: &RequestFacts<'_>) -> bool {
+        self.rest.wants_image(facts)
+    }
 }
 
 /// The path without `.`, `..` and superfluous slashes.
@@ -89,7 +93,9 @@ mod tests {
         let (method, path) = (Method::POST, "/containers/create");
         let binds: Vec<_> = binds.iter().map(ToString::to_string).collect();
         let route = Route::of(&method, path);
-        policy.decide(&RequestFacts { method: &method, path, route: &route, binds: &binds })
+        let facts =
+            RequestFacts { method: &method, path, route: &route, binds: &binds, service: None };
+        policy.decide(&facts)
     }
 
     #[test]

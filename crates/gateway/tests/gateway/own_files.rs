@@ -3,14 +3,10 @@
 use gateway::policy::{OwnFiles, Permit};
 
 use crate::log::Log;
-use crate::stage::Stage;
+use crate::stage::{Stage, post};
 
 async fn stage() -> Stage {
     Stage::with(OwnFiles::new(["/builds"], Permit)).await
-}
-
-fn post(path: &str, body: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 #[tokio::test]

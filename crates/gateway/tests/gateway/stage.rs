@@ -1,9 +1,11 @@
 //! A gateway on stage, between the two that are played.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::Gateway;
 use gateway::policy::{Permit, Policy};
+use gateway::witness::Witness;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 
@@ -27,6 +29,11 @@ impl Stage {
         let cluster = Cluster::start().await;
         let gateway = Gateway::new(cluster.transport.clone(), policy);
         Self { cluster, gateway }
+    }
+
+    pub(crate) async fn witnessed_by(witness: Arc<dyn Witness>) -> Self {
+        let Self { cluster, gateway } = Self::set().await;
+        Self { cluster, gateway: gateway.witnessed_by(witness) }
     }
 
     /// A new connection of the job.
@@ -55,6 +62,11 @@ impl Stage {
         let head = engine.head().await;
         (job, engine, head)
     }
+}
+
+/// A request with a body.
+pub(crate) fn post(path: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// Lets this much time pass at once, for all timers that are set once nobody has anything to do.
