@@ -10,6 +10,7 @@
 //! [`Verdict`]: verdict::Verdict
 
 pub mod expectation;
+pub mod judge;
 pub mod placement;
 pub mod snapshot;
 pub mod verdict;
