@@ -9,6 +9,7 @@
 //! [`Snapshot`]: snapshot::Snapshot
 //! [`Verdict`]: verdict::Verdict
 
+pub mod advise;
 pub mod expectation;
 pub mod judge;
 pub mod placement;
