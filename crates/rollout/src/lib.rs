@@ -13,5 +13,6 @@ pub mod advise;
 pub mod expectation;
 pub mod judge;
 pub mod placement;
+pub mod probe;
 pub mod snapshot;
 pub mod verdict;
