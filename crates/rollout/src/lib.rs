@@ -14,5 +14,7 @@ pub mod expectation;
 pub mod judge;
 pub mod placement;
 pub mod probe;
+pub mod record;
+pub mod report;
 pub mod snapshot;
 pub mod verdict;
