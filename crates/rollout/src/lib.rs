@@ -11,10 +11,16 @@
 
 pub mod advise;
 pub mod expectation;
+pub mod explain;
 pub mod judge;
+pub mod ledger;
+pub mod meanwhile;
 pub mod placement;
 pub mod probe;
 pub mod record;
 pub mod report;
 pub mod snapshot;
+pub mod swarm;
+pub mod undo;
 pub mod verdict;
+pub mod watch;
