@@ -32,6 +32,8 @@ struct Prepare<'a> {
 impl Prepare<'_> {
     async fn run(&self) -> Result<()> {
         self.stage.no_diagnostics.iter().for_each(|words| self.stage.log.warning(words));
+        // What run will go by; a job that asks for what it may not have is told before it starts.
+        self.stage.profile.rollout.clone().chosen_by(|name| self.job.variable(name))?;
         match self.stage.profile.placement {
             Placement::Host => self.on_host().await?,
             Placement::Engine => Box::pin(self.on_engine()).await?,

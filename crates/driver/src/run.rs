@@ -14,15 +14,18 @@ mod engine;
 mod exit_code;
 mod host;
 mod reader;
+mod rollouts;
 
 use std::io;
 use std::path::Path;
 
-use agent::{Exit, Session, Start};
+use agent::{AgentError, Exit, Session, Start};
+use docker::Cluster;
 use gateway::Gateway;
 use gateway::policy::{OwnFiles, Permit};
 use job::settings::{DockerAccess, Placement};
 use job::{Ending, Failure, JobContext, Result};
+use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -36,6 +39,7 @@ use attend::{Attendant, Attended, Trouble};
 use cancel::Signals;
 use engine::InContainer;
 use host::OnHost;
+use rollouts::Rollouts;
 
 const KILL: i32 = rustix::process::Signal::KILL.as_raw();
 
@@ -81,8 +85,31 @@ trait Place {
     /// What the shell's exit means, with a word in the job log where it needs one.
     async fn ending(&self, attended: Attended) -> Ending;
 
+    /// Runs a small script of this program's own after the job's: as the same user, with no way to
+    /// the cluster.
+    async fn aside(&self, script: &[u8]) -> Result<Aside>;
+
     /// Whom and what a lost script is to be told with, when nothing of it runs any more.
     async fn lost(&self, trouble: Trouble) -> Failure;
+}
+
+/// How a small script of this program's own ended, and what it said.
+struct Aside {
+    exit: Exit,
+    output: String,
+}
+
+impl Aside {
+    /// How much of the output counts, in bytes.
+    const LONGEST: u64 = 4096;
+
+    async fn run(session: Session, start: Start, script: &[u8]) -> Result<Self, AgentError> {
+        let mut running = session.start(start, script).await?;
+        let mut output = Vec::new();
+        (&mut running.output).take(Self::LONGEST).read_to_end(&mut output).await?;
+        let exit = running.exited().await?;
+        Ok(Self { exit, output: String::from_utf8_lossy(&output).into_owned() })
+    }
 }
 
 /// A place at which an agent waits to be told what to start.
@@ -106,31 +133,46 @@ impl<'a> Script<'a> {
     async fn run(self, script: &[u8]) -> Result<Ending> {
         let signals = Signals::listen()?;
         let access = self.access()?;
-        let gateway = self.gateway(access.as_ref())?;
-        let gateway = gateway.as_ref();
-        let ending = match self.stage.profile.placement {
+        let access = access.as_ref();
+        match self.stage.profile.placement {
             Placement::Host => {
-                let place = OnHost::new(&self, access.as_ref())?;
-                self.run_at(place, gateway, script, signals).await
+                self.run_at(OnHost::new(&self, access)?, access, script, signals).await
             }
             Placement::Engine => {
-                let place = InContainer::new(&self, access.as_ref())?;
-                self.run_at(place, gateway, script, signals).await
+                self.run_at(InContainer::new(&self, access)?, access, script, signals).await
             }
-        };
-        for touched in gateway.iter().flat_map(|gateway| gateway.touched()) {
-            let change = serde_json::to_string(&touched).unwrap_or_default();
-            tracing::info!(change, "the script changed a service");
         }
-        ending
     }
 
+    /// Runs the script at its place, then waits for what it has set going on the cluster.
     async fn run_at(
         &self,
         place: impl Place,
+        access: Option<&Access>,
+        script: &[u8],
+        mut signals: Signals,
+    ) -> Result<Ending> {
+        let Some(access) = access else {
+            return self.attend_to(&place, None, script, &mut signals).await;
+        };
+        // Prepare has already told the job's log what there is to be warned of.
+        let cluster = access.cluster(&self.stage.profile, |words| tracing::warn!("{words}"))?;
+        let rollouts = Rollouts::begin(self, &cluster).await?;
+        let gateway = self.gateway(&cluster, &rollouts)?;
+        let ending = self.attend_to(&place, gateway.as_ref(), script, &mut signals).await;
+        for touched in gateway.iter().flat_map(Gateway::touched) {
+            let change = serde_json::to_string(&touched).unwrap_or_default();
+            tracing::info!(change, "the script changed a service");
+        }
+        rollouts.conclude(ending, &place, &mut signals).await
+    }
+
+    async fn attend_to(
+        &self,
+        place: &impl Place,
         gateway: Option<&Gateway>,
         script: &[u8],
-        signals: Signals,
+        signals: &mut Signals,
     ) -> Result<Ending> {
         let Open { session, start, beside: _beside } = place.open(gateway).await?;
         tracing::info!("starting the script");
@@ -155,17 +197,16 @@ impl<'a> Script<'a> {
     }
 
     /// What serves the job's docker connections.
-    fn gateway(&self, access: Option<&Access>) -> Result<Option<Gateway>> {
-        let Some(access) = access.filter(|_| self.granted == DockerAccess::Gateway) else {
+    fn gateway(&self, cluster: &Cluster, rollouts: &Rollouts<'_>) -> Result<Option<Gateway>> {
+        if self.granted != DockerAccess::Gateway {
             return Ok(None);
-        };
-        // Prepare has already told the job's log what there is to be warned of.
+        }
         let Stage { profile, environment, .. } = self.stage;
-        let cluster = access.cluster(profile, |words| tracing::warn!("{words}"))?;
         let Directories { builds, cache, .. } =
             Directories::new(profile, &self.job.key, *environment)?;
-        let policy = OwnFiles::new([builds, cache], Permit);
-        Ok(Some(Gateway::new(cluster.engine().transport().clone(), policy)))
+        let policy = OwnFiles::new([builds, cache], rollouts.advising(Permit));
+        let gateway = Gateway::new(cluster.engine().transport().clone(), policy);
+        Ok(Some(rollouts.witnessing(gateway)))
     }
 }
 

@@ -38,11 +38,11 @@ pub(super) struct Attended {
 /// Attends to one script.
 pub(super) struct Attendant<'a> {
     stage: &'a Stage<'a>,
-    signals: Signals,
+    signals: &'a mut Signals,
 }
 
 impl<'a> Attendant<'a> {
-    pub(super) fn new(stage: &'a Stage<'a>, signals: Signals) -> Self {
+    pub(super) fn new(stage: &'a Stage<'a>, signals: &'a mut Signals) -> Self {
         Self { stage, signals }
     }
 

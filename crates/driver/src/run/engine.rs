@@ -6,7 +6,7 @@ use std::io;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use agent::{AgentError, DockerConnections, Exit, PrivateFile, Start};
+use agent::{AgentError, DockerConnections, Exit, PrivateFile, Session, Start};
 use bollard::Docker;
 use docker::Engine;
 use docker::containers::ending::{self, End, Life};
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::attend::{Attended, Trouble};
-use super::{KILL, Open, Place, Script};
+use super::{Aside, KILL, Open, Place, Script};
 use crate::access::{Access, EngineAccess};
 use crate::job_log::JobLog;
 use crate::placement::{Container, Containers, Offer, Reach, Service};
@@ -71,6 +71,10 @@ impl<'a> InContainer<'a> {
 
     fn container(&self) -> &Container {
         self.containers.of(&self.script.part)
+    }
+
+    fn session(&self) -> Result<(Session, DockerConnections), AgentError> {
+        self.reach.session(self.script.stage.profile.engine.reconnect_timeout)
     }
 
     fn start(&self, tls: Option<&LocalTls>) -> Start {
@@ -136,12 +140,28 @@ impl Place for InContainer<'_> {
             None => None,
         };
         let start = self.start(tls.as_ref());
-        let patience = self.script.stage.profile.engine.reconnect_timeout;
-        let (session, connections) = match self.reach.session(patience) {
+        let (session, connections) = match self.session() {
             Ok(opened) => opened,
             Err(error) => return Err(self.lost(error.into()).await),
         };
         Ok(Open { session, start, beside: self.beside(gateway, tls, connections)? })
+    }
+
+    async fn aside(&self, script: &[u8]) -> Result<Aside> {
+        let start = Start {
+            shells: SHELLS.map(OsString::from).to_vec(),
+            inherit: true,
+            directory: self.container().directory.clone(),
+            ..Start::default()
+        };
+        let ran = async { Aside::run(self.session()?.0, start, script).await };
+        match ran.await {
+            Ok(aside) => {
+                self.reach.ended_in_order();
+                Ok(aside)
+            }
+            Err(error) => Err(self.lost(error.into()).await),
+        }
     }
 
     async fn ending(&self, Attended { exit, cancelled }: Attended) -> Ending {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::attend::{Attended, Trouble};
-use super::{Open, Place, Script};
+use super::{Aside, Open, Place, Script};
 use crate::access::Access;
 use crate::installed;
 use crate::placement::{HostPlace, end_processes, mark, script_environment};
@@ -36,6 +36,12 @@ impl<'a> OnHost<'a> {
         Ok(Self { script, start: Start { command, environment, directory, ..Start::default() } })
     }
 
+    fn session(&self) -> Result<Session> {
+        let mark = mark(&self.script.job.key);
+        let duplex = agent::host::spawn(&installed::beside(installed::AGENT)?, Some(&mark));
+        Ok(Session::open(duplex.map_err(failure)?).0)
+    }
+
     /// Serves the job's docker clients until the set is dropped, which removes the socket too.
     fn serve(&self, gateway: &Gateway) -> Result<JoinSet<()>> {
         let (gateway, socket) = (gateway.clone(), Socket::listen(&self.script.directory.socket())?);
@@ -58,11 +64,12 @@ impl<'a> OnHost<'a> {
 impl Place for OnHost<'_> {
     async fn open(&self, gateway: Option<&Gateway>) -> Result<Open> {
         let serving = gateway.map(|gateway| self.serve(gateway)).transpose()?;
-        let mark = mark(&self.script.job.key);
-        let duplex = agent::host::spawn(&installed::beside(installed::AGENT)?, Some(&mark));
-        let duplex = duplex.map_err(failure)?;
-        let (session, _) = Session::open(duplex);
-        Ok(Open { session, start: self.start.clone(), beside: serving.unwrap_or_default() })
+        let (session, start) = (self.session()?, self.start.clone());
+        Ok(Open { session, start, beside: serving.unwrap_or_default() })
+    }
+
+    async fn aside(&self, script: &[u8]) -> Result<Aside> {
+        Aside::run(self.session()?, self.start.clone(), script).await.map_err(failure)
     }
 
     async fn ending(&self, Attended { exit, cancelled }: Attended) -> Ending {
