@@ -9,6 +9,7 @@ mod engine;
 mod machine;
 mod moments;
 mod project;
+pub mod rollouts;
 mod told;
 
 use std::io::Write;

@@ -11,6 +11,7 @@ mod jobs;
 mod layer;
 mod programs;
 mod services;
+mod web;
 
 use job::{Failure, Result};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 pub use archive::Archive;
 pub use jobs::{FOREIGN, FROM_ENTRYPOINT, helper, jobs};
 pub use services::{SERVICE_PORT, services};
+pub use web::{PROXY_PORT, WEB_PORT, reverse_proxy, web};
 
 pub(crate) use layer::sha256;
 
@@ -117,15 +119,31 @@ pub async fn docker_cli() -> Result<Image> {
     Ok(Image::new("docker:19.03.0", layers, config).tagged("docker:19.03.0-dind"))
 }
 
-/// Everything in one archive: [`whoami`], [`docker_cli`] and what [`for_containers`] has.
+/// Everything in one archive: [`whoami`], [`web`], [`reverse_proxy`], [`docker_cli`] and what
+/// [`for_containers`] has.
 ///
 /// # Errors
 ///
 /// As those.
 pub async fn all() -> Result<Archive> {
     let mut images = whoami().await?;
+    images.extend(web().await?);
+    images.push(reverse_proxy().await?);
     images.push(docker_cli().await?);
     images.extend(of_containers().await?);
+    packed(&images)
+}
+
+/// What rollouts are made of: [`whoami`], [`web`], [`services`] and [`reverse_proxy`] in one archive.
+///
+/// # Errors
+///
+/// As those.
+pub async fn for_rollouts() -> Result<Archive> {
+    let mut images = whoami().await?;
+    images.extend(web().await?);
+    images.extend(services().await?);
+    images.push(reverse_proxy().await?);
     packed(&images)
 }
 

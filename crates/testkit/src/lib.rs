@@ -5,7 +5,7 @@
 //! depend on the driver: what it checks, it checks from outside, through sockets, files and
 //! processes. Only GitLab is played; Docker never is.
 //!
-//! Everything here needs root, and Debian's `docker.io`, `git`, `iproute2`, `iptables`,
+//! Everything here needs root, and Debian's `docker.io`, `git`, `haproxy`, `iproute2`, `iptables`,
 //! `busybox-static`, `mmdebstrap`, `openssl` and `util-linux`. Nothing touches an engine that
 //! already runs on the machine.
 

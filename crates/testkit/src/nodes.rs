@@ -15,12 +15,15 @@
 //! nextest runs every test in a process of its own: `cargo xtask test` owns one swarm and names its
 //! description in [`VARIABLE`], and each test attaches with [`SwarmHandle::attach_from_env`].
 
+mod api;
 mod boot;
 mod cables;
 mod decoy;
 mod docker_cli;
+mod front;
 mod handle;
 mod lab;
+mod leader;
 mod newest;
 mod node;
 mod process;
@@ -30,8 +33,10 @@ mod swarm;
 mod traces;
 mod watch;
 
+pub use api::Answer;
 pub use decoy::PlainHttp;
 pub use docker_cli::docker_over_tls;
+pub use front::Front;
 pub use handle::{SwarmHandle, VARIABLE};
 pub use newest::{CACHE, SUITE, fetch_newest_engine};
 pub use node::{Node, Role};

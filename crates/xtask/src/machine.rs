@@ -12,11 +12,12 @@ use job::{Failure, Result};
 use crate::{cargo, say};
 
 /// A program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 9] = [
     ("busybox", "busybox-static"),
     ("docker", "docker.io"),
     ("dockerd", "docker.io"),
     ("git", "git"),
+    ("haproxy", "haproxy"),
     ("ip", "iproute2"),
     ("iptables", "iptables"),
     ("mmdebstrap", "mmdebstrap"),
