@@ -11,14 +11,16 @@ use crate::say;
 
 const AGENT: &str = "swarm-executor-agent";
 
-/// Runs the tests of the packages that `selection` names, with nextest where it is here.
+/// Runs the tests of the packages that `selection` names, with nextest where it is here: as its
+/// `profile` in `.config/nextest.toml` says.
 pub(crate) fn test(
     selection: &[&str],
+    profile: &str,
     filter: Option<&str>,
     variables: &[(&str, &Path)],
 ) -> Result<()> {
     let mut arguments = if has_nextest() {
-        vec!["nextest", "run", "--no-fail-fast"]
+        vec!["nextest", "run", "--no-fail-fast", "--profile", profile]
     } else {
         vec!["test", "--quiet", "--no-fail-fast"]
     };

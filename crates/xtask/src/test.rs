@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     }
     cargo::build(Profile::Dev)?;
     if crates {
-        cargo::test(&CRATES, filter, &[])?;
+        cargo::test(&CRATES, "default", filter, &[])?;
     }
     if scenarios { on_a_swarm(filter).await } else { Ok(()) }
 }
@@ -86,7 +86,7 @@ async fn scenarios(swarm: &SwarmHandle, filter: Option<&str>) -> Result<()> {
     let filter = filter.map(str::to_owned);
     let tests = tokio::task::spawn_blocking(move || {
         let variables = [(VARIABLE, description.as_path())];
-        cargo::test(&SCENARIOS, filter.as_deref(), &variables)
+        cargo::test(&SCENARIOS, "scenarios", filter.as_deref(), &variables)
     });
     tests.await.map_err(|error| Failure::system("the tests were lost").caused_by(error))?
 }
