@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the deploy job of `examples/whoami` on a swarm of three real engines: in both
-//! forms on the runner machine, and as the article has it, with image and service, in containers.
+//! forms on the runner machine, as the article has it, with image and service, in containers, and an
+//! update that fails.
 //!
 //! What a person sees: the swarm coming up, each job's log as GitLab would show it, an answer of
 //! the deployed service, every container that an engine was asked for, a search of the whole machine
@@ -25,9 +26,10 @@ use crate::say;
 use player::Player;
 use watched::Watched;
 
-/// The article's form of the job, and the short one.
+/// The article's form of the job, the short one, and one that gives the service another image.
 const ARTICLE: &str = ".gitlab-ci.yml";
 const SHORT: &str = "short.gitlab-ci.yml";
+const UPDATE: &str = "update.gitlab-ci.yml";
 
 /// Longest wait for a job that was interrupted: after a stage's end by SIGTERM or, ten seconds
 /// later, by SIGKILL, `after_script` and cleanup still run.
@@ -74,9 +76,12 @@ async fn show(swarm: &SwarmHandle, programs: &Path, interrupted: &CancellationTo
     unless(interrupted, undo(swarm)).await?;
     player.play(ARTICLE, player::IN_CONTAINERS).await?;
     unless(interrupted, ask(swarm)).await?;
-    say("5. every container that the three engines were asked for meanwhile");
+    say("5. a version that never becomes healthy: the swarm rolls back, and the job says so");
+    player.fail(UPDATE, "IMAGE=whoami:unhealthy").await?;
+    unless(interrupted, ask(swarm)).await?;
+    say("6. every container that the three engines were asked for meanwhile");
     unless(interrupted, watched.tell()).await?;
-    say("6. what is left of the client key on this machine");
+    say("7. what is left of the client key on this machine");
     unless(interrupted, search(&client, began)).await
 }
 

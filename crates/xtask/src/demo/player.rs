@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use job::{Failure, Result};
 use tempfile::{NamedTempFile, TempDir};
@@ -53,8 +54,27 @@ impl<'a> Player<'a> {
         Ok(Self { program, endpoint, client, project, settings })
     }
 
-    /// Plays the job that `file` of the project defines.
+    /// Plays the job that `file` of the project defines, which has to succeed.
     pub(super) async fn play(&self, file: &str, profile: &str) -> Result<()> {
+        let status = self.played(file, profile, &[]).await?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Failure::system(format!("the job failed: {status}")))
+        }
+    }
+
+    /// The same with one more variable, for a job that has to fail.
+    pub(super) async fn fail(&self, file: &str, variable: &str) -> Result<()> {
+        let status = self.played(file, ON_HOST, &["--variable", variable]).await?;
+        if status.success() {
+            Err(Failure::system("the job succeeded, though the rollout has failed"))
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn played(&self, file: &str, profile: &str, more: &[&str]) -> Result<ExitStatus> {
         let unusable = |error| Failure::system("cannot play the job").caused_by(error);
         let credentials = tempfile::tempdir().map_err(unusable)?;
         self.client.write_to(credentials.path())?;
@@ -66,20 +86,16 @@ impl<'a> Player<'a> {
             let path = credentials.path().join(file);
             player.arg("--variable-file").arg(format!("{name}={}", path.display()));
         }
-        player.arg(self.project.path().join(file)).arg(JOB);
-        let status = player.status().await.map_err(unusable)?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(Failure::system(format!("the job failed: {status}")))
-        }
+        player.args(more).arg(self.project.path().join(file)).arg(JOB);
+        player.status().await.map_err(unusable)
     }
 }
 
 fn project() -> io::Result<TempDir> {
     let example = cargo::workspace().join("examples/whoami");
     let directory = tempfile::tempdir()?;
-    for file in [".gitlab-ci.yml", "short.gitlab-ci.yml", "production.yml"] {
+    for file in [".gitlab-ci.yml", "short.gitlab-ci.yml", "update.gitlab-ci.yml", "production.yml"]
+    {
         fs::copy(example.join(file), directory.path().join(file))?;
     }
     Ok(directory)
