@@ -1,5 +1,6 @@
 //! A service under observation.
 
+use std::fmt::Write;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -159,7 +160,10 @@ pub(crate) async fn tasks(node: &Node, filters: &[(&str, &str)]) -> Result<Answe
     for (name, value) in filters {
         map[name][value] = json!(true);
     }
-    let encoded: String = map.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded = map.to_string().bytes().fold(String::new(), |mut encoded, byte| {
+        let _ = write!(encoded, "%{byte:02X}");
+        encoded
+    });
     node.get(&format!("/tasks?filters={encoded}")).await
 }
 
