@@ -27,7 +27,7 @@ pub(crate) async fn no_suitable_node_names_what_excluded_the_nodes(node: &Node) 
         let service = Service::create(node, arguments).await?;
         let reason = format!("no suitable node ({words}");
         let is_told = |error: &&str| error.starts_with(&reason);
-        let look = service.until(words, |look| look.errors().iter().any(|it| is_told(it))).await?;
+        let look = service.until(words, |look| look.errors().iter().any(&is_told)).await?;
         let pending = look.tasks.iter().find(|task| task["Status"]["Err"].is_string());
         let pending = pending.cloned().unwrap_or_default();
         assert_eq!(pending["Status"]["State"], "pending", "{look:?}");
