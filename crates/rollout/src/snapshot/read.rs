@@ -185,7 +185,10 @@ struct RawContainerStatus {
 impl RawTask {
     fn into_task(self, up_to_date: &BTreeSet<String>) -> Task {
         let state = state(&self.status.state);
-        let container = self.status.container_status.unwrap_or_default();
+        let RawContainerStatus { container_id, exit_code } =
+            self.status.container_status.unwrap_or_default();
+        let container = container_id.and_then(filled);
+        let has_ended = state.is_terminal() && container.is_some();
         Task {
             up_to_date: up_to_date.contains(&self.id),
             id: self.id,
@@ -196,8 +199,8 @@ impl RawTask {
             error: self.status.err.and_then(filled),
             message: self.status.message.unwrap_or_default(),
             // The engine writes 0 for a container that runs, or never did.
-            exit_code: container.exit_code.filter(|code| *code != 0 || state.is_terminal()),
-            container: container.container_id.and_then(filled),
+            exit_code: exit_code.filter(|code| *code != 0 || has_ended),
+            container,
             image: self.spec.container_spec.unwrap_or_default().image,
             iteration: self.job_iteration.map(|iteration| iteration.index),
             created_at: moment(self.created_at.as_deref()),
