@@ -61,6 +61,8 @@ fn same(one: &TaskFailure, other: &TaskFailure) -> bool {
 
 fn failures(rollout: &Rollout, room: usize) -> Vec<Line> {
     let kinds = kinds(rollout);
+    // What a task printed is told of one kind; one that still waits has printed nothing.
+    let telling = kinds.iter().position(|kind| kind.explanation.is_some_and(tells));
     let mut lines = Vec::new();
     for (number, kind) in kinds.iter().enumerate() {
         // The last line is for what has no room.
@@ -70,9 +72,9 @@ fn failures(rollout: &Rollout, room: usize) -> Vec<Line> {
             break;
         }
         lines.push(format!("  {}", sentence::failure(kind.failure, kind.node)));
-        if let (0, Some(explanation)) = (number, kind.explanation) {
+        if let Some(explanation) = kind.explanation.filter(|_| telling == Some(number)) {
             // One line for the same elsewhere, and one or two for what else failed.
-            let kept = 1 + (kinds.len() - 1).min(2);
+            let kept = 1 + (kinds.len() - number - 1).min(2);
             let left = room.saturating_sub(lines.len() + kept);
             lines.extend(details(explanation).into_iter().take(left));
         }
@@ -82,6 +84,10 @@ fn failures(rollout: &Rollout, room: usize) -> Vec<Line> {
     }
     lines.truncate(room);
     lines.iter().map(|line| Line::new(Tone::Plain, line)).collect()
+}
+
+fn tells(explanation: &Explanation) -> bool {
+    !explanation.health.is_empty() || !explanation.log.is_empty()
 }
 
 fn details(explanation: &Explanation) -> Vec<String> {

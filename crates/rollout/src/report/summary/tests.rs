@@ -1,5 +1,8 @@
 use super::*;
+use crate::record::Explanation;
 use crate::report::sample;
+use crate::snapshot::TaskState;
+use crate::verdict::TaskFailure;
 
 fn text(record: &Record) -> String {
     summary(record).iter().flat_map(|line| [line.text().to_owned(), "\n".to_owned()]).collect()
@@ -36,6 +39,28 @@ listens
         interval: 5s
 "
     );
+}
+
+#[test]
+fn what_a_task_printed_is_told_though_another_one_is_stuck() {
+    let mut record = sample::failed();
+    let explanations = &mut record.rollouts[0].explanations;
+    let stuck = TaskFailure {
+        state: TaskState::Preparing,
+        error: None,
+        exit_code: None,
+        ..sample::failure("t-stuck", 3)
+    };
+    let (log, health, hints) = (Vec::new(), Vec::new(), Vec::new());
+    explanations.insert(0, Explanation { failure: stuck, node: None, log, health, hints });
+    let text = text(&record);
+    for words in [
+        " is getting its image\n",
+        "\n    health check, exit code 1: curl: (7) Failed to connect\n",
+        "\n    log: listening on :8000\n",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
 }
 
 #[test]
