@@ -5,6 +5,7 @@ use comfy_table::presets::NOTHING;
 
 use super::amount::duration;
 use super::{Line, Tone, image, plain, sentence};
+use crate::expectation::Deed;
 use crate::record::{Asked, Rollout};
 use crate::verdict::Outcome;
 
@@ -12,6 +13,10 @@ use crate::verdict::Outcome;
 const MOST_ROWS: usize = 30;
 
 const HEADINGS: [&str; 6] = ["SERVICE", "ASKED", "IMAGE", "REPLICAS", "VERDICT", "TIME"];
+
+/// What the word for it means.
+const MEANWHILE: &str =
+    "meanwhile: changed while this job ran, past this runner's gateway; by whom is not known";
 
 /// The widest cell of each column.
 const WIDTHS: [usize; 6] = [40, 12, 68, 16, 24, 8];
@@ -33,6 +38,9 @@ pub(super) fn lines(rollouts: &[Rollout]) -> Vec<Line> {
     if let Some(more) = rollouts.len().checked_sub(shown.len()).filter(|more| *more > 0) {
         lines.push(Line::new(Tone::Plain, format!("and {more} more, see rollout.html")));
     }
+    if shown.iter().any(|rollout| rollout.deed == Deed::ChangedMeanwhile) {
+        lines.push(Line::new(Tone::Plain, MEANWHILE));
+    }
     lines
 }
 
@@ -49,7 +57,7 @@ fn shown(rollouts: &[Rollout]) -> Vec<&Rollout> {
 fn cells(rollout: &Rollout) -> [String; 6] {
     let verdict = rollout.verdict.as_ref();
     let asked = match rollout.deed {
-        crate::expectation::Deed::ChangedMeanwhile => "meanwhile",
+        Deed::ChangedMeanwhile => "meanwhile",
         deed => sentence::deed(deed),
     };
     let cells = [
@@ -103,6 +111,15 @@ whoami_hello  updated  registry.example.com/whoami:1 → :2    0/3          ✗ 
 whoami_redis  updated  redis:7@aaaaaaaaaaaa → @bbbbbbbbbbbb  3/3 (was 1)  ✓ running      9.1s
 whoami_agent  created  agent:5                               2/2          – superseded   3.0s"
         );
+    }
+
+    #[test]
+    fn what_changed_past_the_gateway_is_told_as_that() {
+        let [mut rollout, ..] = <[Rollout; 3]>::try_from(sample::failed().rollouts).unwrap();
+        rollout.deed = Deed::ChangedMeanwhile;
+        let lines = lines(&[rollout]);
+        assert!(lines[1].text().contains("  meanwhile  "), "{lines:?}");
+        assert!(lines[2].text().contains("changed while this job ran"), "{lines:?}");
     }
 
     #[test]
