@@ -55,6 +55,8 @@ pub enum Other {
     KillAWorker,
     /// The manager that leads is killed.
     KillTheLeader,
+    /// The manager that the job was given is killed.
+    KillTheManager,
 }
 
 /// The job's usual script.

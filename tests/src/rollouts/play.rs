@@ -113,7 +113,7 @@ impl Stack {
                     make(manager, last_worker(swarm)?, "active").await?;
                 }
                 Other::KillAWorker => last_worker(swarm)?.restart().await?,
-                Other::KillTheLeader | Other::Line(_) => {}
+                Other::KillTheLeader | Other::KillTheManager | Other::Line(_) => {}
             }
         }
         Ok(())
@@ -129,6 +129,7 @@ impl Stack {
                 }
                 Other::KillAWorker => last_worker(swarm)?.kill().await?,
                 Other::KillTheLeader => swarm.leader().await?.kill().await?,
+                Other::KillTheManager => manager.kill().await?,
             }
         }
         Ok(())

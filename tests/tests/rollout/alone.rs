@@ -1,20 +1,44 @@
 //! Rows in which nodes are lost, on a swarm of their own: three managers, two workers.
 
 use job::{Failure, Result};
-use scenarios::rollouts::{ALONE, Stack};
+use scenarios::rollouts::{ALONE, DEPLOY, Deed, Deploy, Other, Outcome, Row, Stack, Truth};
 use scenarios::{Credentials, Scenario};
 use testkit::images;
-use testkit::nodes::{Swarm, SwarmOptions};
+use testkit::nodes::{Swarm, SwarmHandle, SwarmOptions};
 
-use crate::play::Told;
+use crate::play::{Told, job};
+
+/// A new leader takes its time before it says that a node is down, and until then nothing goes on there.
+const SETTINGS: &str = "[profile.default.rollout]\nprogress_deadline = \"2m\"\n";
+
+/// The watch begins at this manager, and has to go on at another one.
+const MANAGER_KILLED: Row = Row {
+    name: "manager-killed",
+    before: Some(Deploy { file: "web.yml", variables: &[] }),
+    earlier: &[],
+    change: Deploy {
+        file: "web.yml",
+        variables: &[("IMAGE", "web:v2"), ("REPLICAS", "6"), ("LISTEN_AFTER", "1")],
+    },
+    script: DEPLOY,
+    others: &[Other::KillTheManager],
+    truth: Truth {
+        deed: Deed::Updated,
+        outcome: Outcome::Succeeded,
+        reasons: &["converged"],
+        words: &[],
+        exit_code: 0,
+        seconds: 90,
+    },
+};
 
 #[tokio::test]
 async fn nodes_that_are_drained_or_die_meanwhile() -> Result<()> {
     let swarm = Swarm::start(SwarmOptions { managers: 3, ..SwarmOptions::default() }).await?;
     swarm.load(&images::for_rollouts().await?).await?;
     swarm.manager().docker(&["network", "create", "--driver", "overlay", "flix"]).await?;
-    for row in ALONE {
-        // The job's cluster is at a manager that stays.
+    for row in ALONE.iter().chain([&MANAGER_KILLED]) {
+        // The job's cluster is at a manager that follows.
         let leader = swarm.leader().await?.clone();
         let manager = swarm.managers().find(|manager| manager.name != leader.name);
         let manager = manager.ok_or_else(|| Failure::system("there is one manager only"))?;
@@ -22,9 +46,21 @@ async fn nodes_that_are_drained_or_die_meanwhile() -> Result<()> {
         let scenario = Scenario { swarm: (*swarm).clone(), credentials };
         let stack = Stack::new(row);
         stack.set(&swarm, manager).await?;
-        let told = Told::by(&scenario, &stack, manager).await?;
-        stack.clear(&swarm, manager).await?;
+        let told =
+            Told::of_job(&scenario, &stack, manager, job(&scenario, &stack)?, SETTINGS).await?;
+        revive_managers(&swarm).await?;
+        stack.clear(&swarm, swarm.leader().await?).await?;
         told.is_the_truth(row, &stack);
     }
     swarm.stop().await
+}
+
+/// Starts anew whichever manager was killed.
+async fn revive_managers(swarm: &SwarmHandle) -> Result<()> {
+    for manager in swarm.managers() {
+        if manager.get("/_ping").await.is_err() {
+            manager.restart().await?;
+        }
+    }
+    Ok(())
 }

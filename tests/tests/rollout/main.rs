@@ -1,9 +1,19 @@
-//! Rollouts judged: each row of the table as a whole job, and the article's experiment.
+//! Rollouts judged: each row of the table as a whole job, the article's experiment, and what else
+//! follows a deploy.
 
+mod advice;
 mod alone;
 mod article;
 mod both;
+mod bypass;
+mod cancel;
+mod choices;
+mod container;
+mod hostile;
+mod log;
 mod play;
+mod speed;
+mod undo;
 
 use job::Result;
 use scenarios::Scenario;

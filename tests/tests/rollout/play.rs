@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use job::{Failure, Result};
-use play::{Cancel, Job, Outcome, Protocol, Sources, Variable};
+use play::{Cancel, Event, Job, Outcome, Protocol, Sources, Variable};
 use scenarios::rollouts::{Row, Stack, row};
 use scenarios::{Left, Moment, Scenario, at, left_by, runner_with, settings};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use testkit::nodes::Node;
 use tokio::sync::Notify;
 
 /// Said by the script when it has ended; each command is shown before it runs, so it is spelt otherwise.
-const ENDED: &str = "the script has ended";
+pub(crate) const ENDED: &str = "the script has ended";
 const SAY_ENDED: &str = "echo the script has en''ded";
 
 /// Comes before `rollout.json` in the job log.
@@ -19,7 +19,7 @@ const REPORT: &str = "what the rollout was:";
 const SAY_REPORT: &str = "echo what the roll''out was:; cat rollout.json";
 
 /// A profile under which a stuck rollout is found out soon.
-const SETTINGS: &str = "[profile.default.rollout]\nprogress_deadline = \"20s\"\n";
+pub(crate) const SETTINGS: &str = "[profile.default.rollout]\nprogress_deadline = \"20s\"\n";
 
 /// Plays the row with this name on the swarm that all scenarios share.
 pub(crate) async fn judged(scenario: &Scenario, name: &str) -> Result<()> {
@@ -44,13 +44,20 @@ pub(crate) struct Told {
 impl Told {
     /// Plays the row's script as a job, and what others do meanwhile.
     pub(crate) async fn by(scenario: &Scenario, stack: &Stack, manager: &Node) -> Result<Self> {
-        let job = job(scenario, stack)?;
-        let settings = settings(SETTINGS)?;
-        let arguments = ["--settings", &settings.to_string_lossy()];
-        let runner = runner_with(Protocol::V19, &arguments);
+        Self::of_job(scenario, stack, manager, job(scenario, stack)?, SETTINGS).await
+    }
+
+    /// The same with a job that does more, under these settings.
+    pub(crate) async fn of_job(
+        scenario: &Scenario,
+        stack: &Stack,
+        manager: &Node,
+        job: Job,
+        settings: &str,
+    ) -> Result<Self> {
         let ended = Notify::new();
         let cancel = Cancel::default();
-        let played = runner.play(&job, &cancel, at(Moment::Said(ENDED), |_| ended.notify_one()));
+        let told = at(Moment::Said(ENDED), |_| ended.notify_one());
         let others = async {
             // A script that doesn't get to its end has nobody who comes in between.
             match tokio::time::timeout(Duration::from_mins(2), ended.notified()).await {
@@ -58,10 +65,9 @@ impl Told {
                 Err(_) => Ok(()),
             }
         };
-        let (outcome, others) = tokio::join!(played, others);
+        let (outcome, others) = tokio::join!(play_under(settings, &job, &cancel, told), others);
         others?;
-        assert_eq!(left_by(&job), Left::default());
-        Self::of(&outcome)
+        Self::of(&outcome?)
     }
 
     pub(crate) fn of(outcome: &Outcome) -> Result<Self> {
@@ -78,6 +84,12 @@ impl Told {
     pub(crate) fn services(&self) -> Vec<&str> {
         let services = self.report["services"].as_array().into_iter().flatten();
         services.filter_map(|service| service["name"].as_str()).collect()
+    }
+
+    /// What `rollout.json` says of the service with this name.
+    pub(crate) fn service(&self, name: &str) -> &Value {
+        let mut services = self.report["services"].as_array().into_iter().flatten();
+        services.find(|service| service["name"] == name).unwrap_or(&Value::Null)
     }
 
     /// Fails with all that is otherwise than it should be.
@@ -107,13 +119,38 @@ impl Told {
     }
 }
 
-/// The row as a job of the example project.
+/// Plays a job to its end under these settings; nothing of it may be left.
+pub(crate) async fn play_under(
+    text: &str,
+    job: &Job,
+    cancel: &Cancel,
+    watch: impl FnMut(Event) + Send,
+) -> Result<Outcome> {
+    let settings = settings(text)?;
+    let runner = runner_with(Protocol::V19, &["--settings", &settings.to_string_lossy()]);
+    let outcome = runner.play(job, cancel, watch).await;
+    assert_eq!(left_by(job), Left::default(), "{}", outcome.log_text());
+    Ok(outcome)
+}
+
+/// The part of a job log that tells of the rollouts, without the marks of the section.
+pub(crate) fn section(log: &str) -> Vec<&str> {
+    let begun = log.split_once(":swarm_rollout[collapsed=false]\r\x1b[0K");
+    let section = begun.and_then(|(_, rest)| rest.split_once("\x1b[0Ksection_end:"));
+    section.map_or_else(Vec::new, |(section, _)| section.lines().collect())
+}
+
+/// The row as a job of the example project, which shows `rollout.json` in the end.
 pub(crate) fn job(scenario: &Scenario, stack: &Stack) -> Result<Job> {
+    Ok(deploying(scenario, stack)?.after_script([SAY_REPORT]))
+}
+
+/// The same without an `after_script`.
+pub(crate) fn deploying(scenario: &Scenario, stack: &Stack) -> Result<Job> {
     let change = stack.row.change;
     let write = r#"printf '%s\n' "$STACK_FILE" >stack.yml"#;
     let script = [write].into_iter().chain(stack.row.script.iter().copied()).chain([SAY_ENDED]);
     let mut job = scenario.job("deploy").sources(Sources::None).script(script);
-    job = job.after_script([SAY_REPORT]);
     job = job.variable(Variable::new("STACK_FILE", Stack::file(change)?).raw());
     for (name, value) in stack.variables(change) {
         job = job.variable(Variable::new(name, value).raw());
