@@ -6,7 +6,7 @@ use scenarios::rollouts::{Deploy, Stack};
 use scenarios::{Scenario, runner};
 use testkit::nodes::Front;
 
-use crate::play::Told;
+use crate::play::{Told, tell};
 
 const FIRST: Deploy = Deploy { file: "article-first.yml", variables: &[] };
 const FINAL: Deploy = Deploy { file: "article-final.yml", variables: &[] };
@@ -22,17 +22,19 @@ async fn the_first_stack_file_loses_requests_and_the_final_one_none() -> Result<
     for number in 0..2 {
         let told = deploy(&scenario, &stack, FIRST, number, &front).await?;
         if number > 0 {
-            assert!(failed(&told) > 0, "nothing was lost: {}", told.report["probe"]);
-            assert!(told.log.contains("healthcheck"), "{}", told.log);
+            lost_for_a_reason(&told);
         }
     }
     // From the first file to the final one: old tasks are still without a health check.
     deploy(&scenario, &stack, FINAL, 2, &front).await?;
+    let mut sent = 0;
     for number in 3..3 + DEPLOYS {
         let told = deploy(&scenario, &stack, FINAL, number, &front).await?;
-        assert_eq!(failed(&told), 0, "{}\n{}", told.report["probe"], told.log);
+        assert_eq!(all(&told, "failed"), 0, "{}\n{}", told.report["probe"], told.log);
         assert!(told.succeeded, "{}", told.log);
+        sent += all(&told, "sent");
     }
+    tell(&format!("{DEPLOYS} deploys of the final stack file lost none of {sent} requests"));
     scenario.swarm.manager().docker(&["stack", "rm", &stack]).await?;
     front.remove().await
 }
@@ -57,8 +59,19 @@ async fn deploy(
     Told::of(&outcome)
 }
 
-/// How many requests were lost, on fresh connections and on kept ones.
-fn failed(told: &Told) -> u64 {
+/// Requests were lost, and the log says when, what the rollout did then, and what to write against it.
+fn lost_for_a_reason(told: &Told) {
+    let (failed, sent) = (all(told, "failed"), all(told, "sent"));
+    assert!(failed > 0, "nothing was lost: {}", told.report["probe"]);
+    for words in [format!(" {sent} requests, {failed} failed (").as_str(), "; meanwhile "] {
+        assert!(told.log.contains(words), "{words}\n{}", told.log);
+    }
+    assert!(told.log.contains("\n  healthcheck ("), "{}", told.log);
+    tell(&format!("the first stack file lost {failed} of {sent} requests"));
+}
+
+/// How many requests were `sent` or have `failed`, on fresh connections and on kept ones.
+fn all(told: &Told, what: &str) -> u64 {
     let probe = &told.report["probe"];
-    ["fresh", "kept"].iter().filter_map(|way| probe[way]["failed"].as_u64()).sum()
+    ["fresh", "kept"].iter().filter_map(|way| probe[way][what].as_u64()).sum()
 }

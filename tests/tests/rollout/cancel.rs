@@ -7,7 +7,7 @@ use play::{Cancel, Event, Status};
 use scenarios::rollouts::{DEPLOY, Deed, Deploy, Outcome, Row, Stack, Truth};
 use scenarios::{Moment, Scenario, at};
 
-use crate::play::{SETTINGS, deploying, play_under, section};
+use crate::play::{SETTINGS, deploying, play_under, section, tell};
 
 /// An update whose first task is watched for five minutes before the second one's turn comes.
 const SLOW: Row = Row {
@@ -55,16 +55,11 @@ async fn a_cancel_ends_the_wait_at_once_and_the_last_line_says_how_things_stand(
     assert_eq!(outcome.status, Status::Cancelled, "{log}");
     let took = cancelled.zip(ended).map(|(cancelled, ended)| ended - cancelled);
     assert!(took.is_some_and(|took| took < AT_ONCE), "{took:?}\n{log}");
-    tell(&format!("the wait ended {took:?} after the cancel"));
+    tell(&format!("the wait ended {:?} after the cancel", took.unwrap_or_default()));
     let last = section(&log).last().copied().unwrap_or_default().to_owned();
     let stood = "cancelled: 0 of 1 rollout ended; cancelled-";
     let whole = last.contains(stood) && last.contains("_web: 1 of 2 tasks updated and running");
     assert!(whole, "{last}\n{log}");
     assert!(log.contains("\nno report\n"), "{log}");
     Ok(())
-}
-
-#[expect(clippy::print_stderr, reason = "a figure for whoever runs the test")]
-fn tell(figure: &str) {
-    eprintln!("{figure}");
 }

@@ -6,7 +6,7 @@ use job::Result;
 use scenarios::Scenario;
 use scenarios::rollouts::{DEPLOY, Deed, Deploy, Outcome, Row, Stack, Truth};
 
-use crate::play::{Told, section};
+use crate::play::{Told, section, tell};
 
 /// Ten replicas, two by two, which take their time.
 const TEN: Row = Row {
@@ -54,9 +54,4 @@ async fn ten_replicas_that_take_a_minute_are_told_in_under_40_lines() -> Result<
     assert_eq!(different.len(), lines.len(), "{}", told.log);
     tell(&format!("{took} seconds are told in {} lines", lines.len()));
     Ok(())
-}
-
-#[expect(clippy::print_stderr, reason = "a figure for whoever runs the test")]
-fn tell(figure: &str) {
-    eprintln!("{figure}");
 }

@@ -140,6 +140,12 @@ pub(crate) fn section(log: &str) -> Vec<&str> {
     section.map_or_else(Vec::new, |(section, _)| section.lines().collect())
 }
 
+/// Tells whoever runs the test a figure.
+#[expect(clippy::print_stderr, reason = "nextest shows it with the test's output")]
+pub(crate) fn tell(figure: &str) {
+    eprintln!("{figure}");
+}
+
 /// The row as a job of the example project, which shows `rollout.json` in the end.
 pub(crate) fn job(scenario: &Scenario, stack: &Stack) -> Result<Job> {
     Ok(deploying(scenario, stack)?.after_script([SAY_REPORT]))

@@ -11,7 +11,7 @@ use testkit::nodes::Node;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-use crate::play::{SETTINGS, job, play_under};
+use crate::play::{SETTINGS, job, play_under, tell};
 
 /// What the services of these rows ask for, `MONITOR` of `web.yml`.
 const STABILITY: Duration = Duration::seconds(2);
@@ -46,7 +46,8 @@ async fn a_verdict_follows_the_last_change_on_the_swarm() -> Result<()> {
         let log = outcome.log_text();
         let Some(told) = told else { panic!("no verdict was told\n{log}") };
         let took = told - last;
-        tell(&format!("{name}: told {took} after the last change and its stability time"));
+        let seconds = took.as_seconds_f64();
+        tell(&format!("{name}: told {seconds:.1}s after the last change and its stability time"));
         assert!(took < LIMIT, "{took}\n{log}");
     }
     Ok(())
@@ -59,18 +60,13 @@ async fn last_change(manager: &Node, service: &str) -> Result<OffsetDateTime> {
     let tasks = manager.get(&tasks).await?.body;
     let update = manager.get(&format!("/services/{service}")).await?.body["UpdateStatus"].take();
     let tasks = tasks.as_array().into_iter().flatten();
-    let changes = tasks.filter_map(|task| moment(&task["Status"]["Timestamp"]));
+    let moments = tasks.filter_map(|task| moment(&task["Status"]["Timestamp"]));
     let stability = if update["State"] == "paused" { Duration::ZERO } else { STABILITY };
-    let changed = changes.max().map(|last| last + stability);
+    let changed = moments.max().map(|last| last + stability);
     let changed = changed.max(moment(&update["CompletedAt"]));
     changed.ok_or_else(|| Failure::system("nothing has changed"))
 }
 
 fn moment(text: &Value) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text.as_str()?, &Rfc3339).ok()
-}
-
-#[expect(clippy::print_stderr, reason = "a figure for whoever runs the test")]
-fn tell(figure: &str) {
-    eprintln!("{figure}");
 }
