@@ -61,9 +61,11 @@ impl Ledger {
     /// The cluster has accepted a change of a service with this name, ID or beginning of an ID.
     pub async fn after(&self, asked: &str, deed: Deed) {
         if deed == Deed::Removed {
-            return self.entries().removed(asked);
+            self.entries().removed(asked);
+            return self.swarm.learn_of_managers().await;
         }
-        match self.swarm.service(asked).await {
+        let (service, ()) = tokio::join!(self.swarm.service(asked), self.swarm.learn_of_managers());
+        match service {
             Ok(Some(service)) => self.entries().changed(&service, deed),
             Ok(None) => tracing::warn!(service = asked, "gone right after its change"),
             Err(failure) => {

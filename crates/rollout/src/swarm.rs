@@ -104,6 +104,17 @@ impl Swarm {
         self.listed("/services", Some(json!({ "id": ids })), read::services).await
     }
 
+    /// Learns where the managers are, unless that is known. Should the first one go away before anybody
+    /// has looked at the nodes, nobody would know whom to ask instead.
+    pub(crate) async fn learn_of_managers(&self) {
+        if !self.managers().known.is_empty() {
+            return;
+        }
+        if let Err(failure) = self.nodes().await {
+            tracing::info!(%failure, "the managers are not known");
+        }
+    }
+
     /// All nodes. Those that are managers are from now on known as such.
     async fn nodes(&self) -> Result<Vec<Node>> {
         let nodes = self.listed("/nodes", None, read::nodes).await?;
