@@ -34,25 +34,42 @@ const MANAGER_KILLED: Row = Row {
 
 #[tokio::test]
 async fn nodes_that_are_drained_or_die_meanwhile() -> Result<()> {
+    let swarm = swarm().await?;
+    for row in ALONE {
+        judged(&swarm, row).await?;
+    }
+    swarm.stop().await
+}
+
+#[tokio::test]
+async fn the_manager_that_the_job_was_given_dies_meanwhile() -> Result<()> {
+    let swarm = swarm().await?;
+    judged(&swarm, &MANAGER_KILLED).await?;
+    swarm.stop().await
+}
+
+async fn swarm() -> Result<Swarm> {
     let swarm = Swarm::start(SwarmOptions { managers: 3, ..SwarmOptions::default() }).await?;
     swarm.load(&images::for_rollouts().await?).await?;
     swarm.manager().docker(&["network", "create", "--driver", "overlay", "flix"]).await?;
-    for row in ALONE.iter().chain([&MANAGER_KILLED]) {
-        // The job's cluster is at a manager that follows.
-        let leader = swarm.leader().await?.clone();
-        let manager = swarm.managers().find(|manager| manager.name != leader.name);
-        let manager = manager.ok_or_else(|| Failure::system("there is one manager only"))?;
-        let credentials = Credentials::new(&manager.endpoint(), swarm.client()?);
-        let scenario = Scenario { swarm: (*swarm).clone(), credentials };
-        let stack = Stack::new(row);
-        stack.set(&swarm, manager).await?;
-        let told =
-            Told::of_job(&scenario, &stack, manager, job(&scenario, &stack)?, SETTINGS).await?;
-        revive_managers(&swarm).await?;
-        stack.clear(&swarm, swarm.leader().await?).await?;
-        told.is_the_truth(row, &stack);
-    }
-    swarm.stop().await
+    Ok(swarm)
+}
+
+/// Plays the row at a manager that follows, not leads.
+async fn judged(swarm: &SwarmHandle, row: &'static Row) -> Result<()> {
+    let leader = swarm.leader().await?.clone();
+    let manager = swarm.managers().find(|manager| manager.name != leader.name);
+    let manager = manager.ok_or_else(|| Failure::system("there is one manager only"))?;
+    let credentials = Credentials::new(&manager.endpoint(), swarm.client()?);
+    let scenario = Scenario { swarm: swarm.clone(), credentials };
+    let stack = Stack::new(row);
+    stack.set(swarm, manager).await?;
+    let job = job(&scenario, &stack)?;
+    let told = Told::of_job(&scenario, &stack, manager, job, SETTINGS).await?;
+    revive_managers(swarm).await?;
+    stack.clear(swarm, swarm.leader().await?).await?;
+    told.is_the_truth(row, &stack);
+    Ok(())
 }
 
 /// Starts anew whichever manager was killed.
