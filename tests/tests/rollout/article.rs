@@ -1,18 +1,21 @@
 //! The article's experiment: requests go on while its stack files are deployed.
 
 use job::Result;
-use play::{Cancel, Protocol, Sources, Variable};
+use play::{Cancel, Sources, Variable};
+use scenarios::Scenario;
 use scenarios::rollouts::{Deploy, Stack};
-use scenarios::{Scenario, runner};
 use testkit::nodes::Front;
 
-use crate::play::{Told, tell};
+use crate::play::{Told, play_under, tell};
 
 const FIRST: Deploy = Deploy { file: "article-first.yml", variables: &[] };
 const FINAL: Deploy = Deploy { file: "article-final.yml", variables: &[] };
 
 /// So many deploys of the final stack file in a row lose nothing.
 const DEPLOYS: u32 = 10;
+
+/// So often that none of the moments in which requests are lost is missed.
+const SETTINGS: &str = "[profile.default.rollout.probe]\ninterval = \"250ms\"\n";
 
 #[tokio::test]
 async fn the_first_stack_file_loses_requests_and_the_final_one_none() -> Result<()> {
@@ -55,7 +58,7 @@ async fn deploy(
         .variable(Variable::new("STACK", stack))
         .variable(Variable::new("DEPLOY", number.to_string()))
         .variable(Variable::new("SWARM_PROBE_URL", front.url()));
-    let outcome = runner(Protocol::V19).play(&job, &Cancel::default(), |_| {}).await;
+    let outcome = play_under(SETTINGS, &job, &Cancel::default(), |_| {}).await?;
     Told::of(&outcome)
 }
 
