@@ -106,7 +106,7 @@ impl Swarm {
 
     /// Learns where the managers are, unless that is known. Should the first one go away before anybody
     /// has looked at the nodes, nobody would know whom to ask instead.
-    pub(crate) async fn learn_of_managers(&self) {
+    pub async fn learn_of_managers(&self) {
         if !self.managers().known.is_empty() {
             return;
         }

@@ -86,6 +86,7 @@ impl<'a> Rollouts<'a> {
     async fn with_baseline(mut self) -> Self {
         let Script { stage, job, granted, .. } = self.script;
         if self.rules.wait && bypass::is_possible(&stage.profile, *granted, job) {
+            self.swarm.learn_of_managers().await;
             self.baseline = services(&self.swarm).await;
             self.probe.iter().for_each(Probing::begin);
         }
