@@ -4,7 +4,9 @@
 //! the same credentials: their certificates have to name the addresses that the swarm knows them by.
 
 mod change;
+mod lingering;
 mod look;
+mod specs;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +23,8 @@ use crate::snapshot::read;
 use crate::snapshot::{Node, Service};
 
 pub use look::{Look, Wanted};
+
+use specs::Specs;
 
 /// Longest wait for one answer. A manager without a leader takes that long to say so.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -100,8 +104,12 @@ impl Swarm {
     }
 
     /// The services of these IDs that there are.
-    async fn services_of(&self, ids: &[&str]) -> Result<Vec<Service>> {
-        self.listed("/services", Some(json!({ "id": ids })), read::services).await
+    async fn services_of(&self, ids: &[&str], specs: &mut Specs) -> Result<Vec<Service>> {
+        let mut services = Vec::with_capacity(ids.len());
+        let take = |service| services.push(specs.share(service));
+        let read = |json: &[u8]| read::each_service(json, take);
+        self.listed("/services", Some(json!({ "id": ids })), read).await?;
+        Ok(services)
     }
 
     /// Learns where the managers are, unless that is known. Should the first one go away before anybody

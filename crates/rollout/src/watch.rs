@@ -2,8 +2,8 @@
 //!
 //! Service events wake it, polls decide: there are no events of tasks
 //! (<https://docs.docker.com/reference/api/engine/version/v1.45/#tag/System/operation/SystemEvents>).
-//! A look costs three requests, whatever the number of services, and a list of the nodes every two
-//! seconds: fewer than ten requests per second in all.
+//! A look costs three requests, whatever the number of services, or four where networks have to become
+//! free, and a list of the nodes every two seconds: fewer than ten requests per second in all.
 
 mod contact;
 mod events;
@@ -25,11 +25,11 @@ use events::Events;
 
 pub use gathering::Gathering;
 
-/// Between two looks, also when events come.
-const PAUSE: Duration = Duration::from_millis(400);
+/// Between two looks, also when events come: four requests every half second, and the nodes.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// For so much longer an event is waited for.
-const EVENT: Duration = Duration::from_millis(200);
+const EVENT: Duration = Duration::from_millis(100);
 
 /// The rollouts of one job.
 pub struct Watch {
@@ -76,12 +76,14 @@ impl Watch {
         mut timeline_of: impl FnMut(&Expectation) -> Timeline,
     ) -> Self {
         let since = began.elapsed();
+        let mut look = Look::default();
+        look.know(&expectations);
         let watched = expectations.into_iter().map(|expectation| {
             let timeline = timeline_of(&expectation);
             Watched::new(expectation, deadlines, timeline, since)
         });
         let contact = Contact::within(deadlines.progress);
-        Self { swarm, look: Look::default(), began, contact, watched: watched.collect() }
+        Self { swarm, look, began, contact, watched: watched.collect() }
     }
 
     /// Looks until every rollout has ended. After each look `tell` is told.

@@ -2,8 +2,10 @@
 //! skipped; only what can't be done without makes an object unreadable.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -22,7 +24,34 @@ impl Service {
 
 /// Reads the answer to `GET /services`.
 pub fn services(json: &[u8]) -> serde_json::Result<Vec<Service>> {
-    serde_json::from_slice(json)
+    let mut services = Vec::new();
+    each_service(json, |service| services.push(service))?;
+    Ok(services)
+}
+
+/// Reads the answer to `GET /services`, one service after the other: specifications are large, and what
+/// `take` doesn't keep of one is gone before the next is read.
+pub fn each_service(json: &[u8], take: impl FnMut(Service)) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_slice(json);
+    json.deserialize_seq(Each(take))?;
+    json.end()
+}
+
+struct Each<F>(F);
+
+impl<'de, F: FnMut(Service)> Visitor<'de> for Each<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of services")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut services: A) -> Result<(), A::Error> {
+        while let Some(service) = services.next_element()? {
+            (self.0)(service);
+        }
+        Ok(())
+    }
 }
 
 /// Reads the answer to `GET /nodes`.

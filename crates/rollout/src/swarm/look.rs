@@ -1,17 +1,17 @@
 //! One look at several services at once: three requests, whatever their number; a fourth for the
-//! nodes, which change seldom.
+//! nodes, which change seldom, or for a network of services that are gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
 use job::Result;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Swarm, accepted, understood};
+use super::Swarm;
+use super::lingering::Lingering;
+use super::specs::Specs;
+use crate::expectation::Expectation;
 use crate::snapshot::{Node, Service, Snapshot, Task, read};
 
 /// For how long a list of nodes counts.
@@ -34,9 +34,18 @@ pub struct Look {
     nodes: Arc<[Node]>,
     /// When the nodes were listed.
     listed: Option<Duration>,
+    lingering: Lingering,
+    specs: Specs,
 }
 
 impl Look {
+    /// Makes nothing that an expectation has already.
+    pub fn know(&mut self, expectations: &[Expectation]) {
+        for expectation in expectations {
+            self.specs.know(expectation);
+        }
+    }
+
     /// Looks at services. The snapshots are in the order of `wanted`, and all of the time `at`.
     ///
     /// # Errors
@@ -52,18 +61,19 @@ impl Look {
         }
         self.list_nodes(swarm, at).await?;
         let ids: Vec<_> = wanted.iter().map(|wanted| wanted.id.as_str()).collect();
-        let services = swarm.services_of(&ids).await?;
+        let services = swarm.services_of(&ids, &mut self.specs).await?;
         let mut services: HashMap<_, _> =
             services.into_iter().map(|service| (service.id.clone(), service)).collect();
         let mut tasks = swarm.tasks_of(wanted).await?;
-        let mut snapshots = Vec::with_capacity(wanted.len());
-        for wanted in wanted {
-            let service = services.remove(&wanted.id);
-            let tasks = tasks.remove(&wanted.id).unwrap_or_default();
-            let lingering = swarm.lingering(wanted, service.as_ref(), &tasks).await?;
-            let nodes = Arc::clone(&self.nodes);
-            snapshots.push(Snapshot { at, service, tasks, nodes, lingering });
-        }
+        let snapshot = |wanted: &Wanted| Snapshot {
+            at,
+            service: services.remove(&wanted.id),
+            tasks: tasks.remove(&wanted.id).unwrap_or_default(),
+            nodes: Arc::clone(&self.nodes),
+            lingering: Vec::new(),
+        };
+        let mut snapshots: Vec<_> = wanted.iter().map(snapshot).collect();
+        self.lingering.note(wanted, &mut snapshots, swarm).await?;
         Ok(snapshots)
     }
 
@@ -107,43 +117,4 @@ impl Swarm {
         }
         Ok(by_service)
     }
-
-    /// The networks on which a service that is gone, and its tasks with it, still has endpoints, as
-    /// far as this manager knows.
-    async fn lingering(
-        &self,
-        wanted: &Wanted,
-        service: Option<&Service>,
-        tasks: &[Task],
-    ) -> Result<Vec<String>> {
-        let mut lingering = Vec::new();
-        if service.is_some() || tasks.iter().any(|task| !task.state.is_terminal()) {
-            return Ok(lingering);
-        }
-        for network in &wanted.networks {
-            if self.has_endpoints(network, &wanted.name).await? {
-                lingering.push(network.clone());
-            }
-        }
-        Ok(lingering)
-    }
-
-    async fn has_endpoints(&self, network: &str, service: &str) -> Result<bool> {
-        let network = utf8_percent_encode(network, NON_ALPHANUMERIC);
-        let path = format!("/networks/{network}?verbose=true");
-        let answer = self.ask(Method::GET, &path, None).await?;
-        if answer.status == http::StatusCode::NOT_FOUND {
-            return Ok(false);
-        }
-        let known: Endpoints = understood(&accepted(answer)?, |json| serde_json::from_slice(json))?;
-        Ok(known.services.is_some_and(|services| services.contains_key(service)))
-    }
-}
-
-/// What `GET /networks/{id}?verbose=true` knows of services
-/// (<https://docs.docker.com/reference/api/engine/version/v1.45/#tag/Network/operation/NetworkInspect>).
-#[derive(Deserialize)]
-struct Endpoints {
-    #[serde(rename = "Services")]
-    services: Option<BTreeMap<String, Value>>,
 }
