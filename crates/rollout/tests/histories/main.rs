@@ -3,6 +3,7 @@
 //!
 //! The truth is read from the swarm's own JSON by other code than the judge's ([`shown`]).
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "when each verdict came is worth reading")]
 
 mod recorded;
 mod shown;

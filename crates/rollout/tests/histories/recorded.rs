@@ -1,6 +1,6 @@
 //! The files: raw JSON of the Docker API, made into snapshots as the watch makes them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,7 +93,7 @@ fn directory() -> std::path::PathBuf {
 }
 
 fn snapshot(at: Duration, seen: &Map<String, Value>) -> Snapshot {
-    let up_to_date: HashSet<String> = serde_json::from_value(seen["up_to_date"].clone()).unwrap();
+    let up_to_date: BTreeSet<String> = serde_json::from_value(seen["up_to_date"].clone()).unwrap();
     let json = |key| seen.get(key).unwrap_or(&json!([])).to_string();
     let service = Some(&seen["service"]).filter(|service| !service.is_null());
     let tasks = read::tasks(json("tasks").as_bytes(), &up_to_date).unwrap();

@@ -1,6 +1,7 @@
 //! What a watch costs: requests and memory, whatever the number of services and events.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "the figures are worth reading")]
 
 mod manager;
 mod stack;
@@ -28,7 +29,7 @@ const MOST_MEMORY: u64 = 12 * 1024;
 async fn a_hundred_services_cost_no_more_requests_than_one() {
     let rates = [1, 10, 100].map(|services| rate(Stack { services, state: State::Rolls }));
     let rates = futures::future::join_all(rates).await;
-    assert!((rates[2] - rates[0]).abs() < 1.0, "{rates:?}");
+    assert!(rates[2] < rates[0] + 1.0, "{rates:?}");
 }
 
 #[tokio::test]
@@ -50,7 +51,8 @@ async fn rate(stack: Stack) -> f64 {
     let began = Instant::now();
     watch(&manager, stack, TIME).await;
     let asked = manager.asked();
-    let rate = asked.len() as f64 / began.elapsed().as_secs_f64();
+    let count = u32::try_from(asked.len()).unwrap();
+    let rate = f64::from(count) / began.elapsed().as_secs_f64();
     println!("{stack:?}: {} requests, {rate:.1} per second", asked.len());
     assert!(rate < MOST, "{stack:?}: {rate} per second: {asked:?}");
     let looks = asked.iter().filter(|path| *path == "/services").count();
@@ -69,7 +71,7 @@ async fn peak(stack: Stack) -> u64 {
 
 /// Watches for so long; nothing ends meanwhile.
 async fn watch(manager: &Manager, stack: Stack, time: Duration) {
-    let deadlines = Deadlines { progress: Duration::from_mins(10), total: Duration::from_mins(60) };
+    let deadlines = Deadlines { progress: Duration::from_mins(10), total: Duration::from_hours(1) };
     let expectations = stack.expectations();
     let mut watch =
         Watch::new(manager.swarm(), Instant::now(), expectations, deadlines, Timeline::new);

@@ -51,7 +51,7 @@ impl Manager {
         let answers = Arc::new(Answers {
             services: stack.services().into(),
             tasks: stack.tasks().into(),
-            nodes: stack.nodes().to_string().into(),
+            nodes: Stack::nodes().to_string().into(),
             network: stack.network().to_string().into(),
         });
         let answering = tokio::spawn(accept(listener, answers, Arc::clone(&asked)));

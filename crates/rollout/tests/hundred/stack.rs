@@ -26,7 +26,7 @@ pub(crate) struct Stack {
 impl Stack {
     /// `GET /services`.
     pub(crate) fn services(self) -> String {
-        let services = (0..self.present()).map(|number| self.service(number));
+        let services = (0..self.present()).map(Self::service);
         list(services)
     }
 
@@ -37,7 +37,7 @@ impl Stack {
     }
 
     /// `GET /nodes`.
-    pub(crate) fn nodes(self) -> Value {
+    pub(crate) fn nodes() -> Value {
         let node = |number: usize| {
             json!({
                 "ID": format!("n{number}"),
@@ -71,7 +71,7 @@ impl Stack {
     }
 
     fn expectation(self, number: usize) -> Expectation {
-        let service = self.service(number).to_string();
+        let service = Self::service(number).to_string();
         let Service { id, spec, previous, version, update, updated_at: at, .. } =
             Service::read(service.as_bytes()).unwrap();
         let tasks = (1..=REPLICAS).map(|slot| task_id(number, slot, true)).collect();
@@ -85,7 +85,7 @@ impl Stack {
         Expectation { id, name: name(number), stack, deed, before: Some(before), after }
     }
 
-    fn service(self, number: usize) -> Value {
+    fn service(number: usize) -> Value {
         json!({
             "ID": format!("s{number}"),
             "Version": { "Index": 100 },
