@@ -7,15 +7,17 @@ use scenarios::{Scenario, runner};
 /// All numbers up to this one, a line each, are 1 GiB.
 const COUNT: u64 = 118_485_293;
 
-/// What no stage's program may exceed, however much passes it.
-const PEAK_KB: u64 = 20 * 1024;
+/// What no stage's program may exceed, however much passes it. Its own text, mapped from its file, does
+/// not count here: a debug build has several times as much of it. `cargo xtask bench memory` measures
+/// all of a release build.
+const PEAK_KB: u64 = 8 * 1024;
 
 /// Raw streams first, bodies next; then the agent, which is the shell's parent, and run, which is
 /// the agent's, tell their peaks.
 const SCRIPT: &str = r#"
 numbers() { seq $COUNT; }
 sum() { echo "sum $(md5sum | cut -d ' ' -f 1)"; }
-peak() { awk '/^VmHWM/ { print "peak", $2 }' /proc/$1/status; }
+peak() { awk '/^VmHWM/ { peak = $2 } /^RssFile/ { print "peak", peak - $2 }' /proc/$1/status; }
 numbers | sum
 numbers | docker run -i --rm --log-driver none jwilder/whoami cat | sum
 docker create --name $NAME jwilder/whoami
