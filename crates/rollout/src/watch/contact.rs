@@ -33,7 +33,37 @@ impl Contact {
         Err(Failure::system(format!(
             "lost contact with the cluster for {silent}: how the rollout ended is unknown"
         ))
-        .caused_by(failure.render())
+        .caused_by(without_hints(failure))
         .hint("mend the network between runner machine and cluster, or its managers; then look with `docker service ps`, or retry the job"))
+    }
+}
+
+/// What went wrong at the last look. Its remedy would be that of a cluster which has never answered.
+fn without_hints(failure: &Failure) -> String {
+    failure.render().lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Failure {
+        Failure::system("nobody listens").hint("correct the variable")
+    }
+
+    #[test]
+    fn a_contact_may_be_lost_for_as_long_as_the_patience_lasts() {
+        let mut contact = Contact::within(Duration::from_mins(1));
+        contact.made();
+        assert!(contact.lost(&refused()).is_ok());
+    }
+
+    #[test]
+    fn then_it_is_the_systems_failure_with_the_remedy_for_that() {
+        let failure = Contact::within(Duration::ZERO).lost(&refused()).unwrap_err();
+        assert_eq!(failure.blame(), job::Blame::System);
+        let text = failure.render();
+        assert!(text.contains("lost contact") && text.contains("nobody listens"), "{text}");
+        assert!(!text.contains("correct the variable"), "{text}");
     }
 }
