@@ -58,7 +58,7 @@ impl<'a> Conclusion<'a> {
         if !cancelled && lost.is_none() {
             let after = async {
                 explanations = explained(&rollouts, &watch).await;
-                if is_to_be_undone(&rollouts.rules, &watch) {
+                if is_to_be_undone(&rollouts, &watch) {
                     undone = undoing::undo(&rollouts, &mut watch, telling).await;
                 }
             };
@@ -72,6 +72,7 @@ impl<'a> Conclusion<'a> {
         let each = each.map(|(watched, (why, undone))| watched.rollout(why, undone)).collect();
         let Rollouts { script, rules, advised, began, began_at, probe, masker, .. } = rollouts;
         let probe = match probe {
+            Some(probe) if cancelled => probe.so_far(&watch, began),
             Some(probe) => probe.stop(&watch, began).await,
             None => None,
         };
@@ -141,11 +142,19 @@ async fn explained(rollouts: &Rollouts<'_>, watch: &Watch) -> Vec<Vec<Explanatio
     futures::stream::iter(each).buffered(EXPLAINED_AT_ONCE).collect().await
 }
 
-fn is_to_be_undone(rules: &Rules, watch: &Watch) -> bool {
+/// A service that ended badly is taken back with all others, and so is a deploy that lost too many
+/// requests.
+fn is_to_be_undone(rollouts: &Rollouts<'_>, watch: &Watch) -> bool {
+    let Rollouts { rules, probe, began, .. } = rollouts;
     let is_bad = |watched: &Watched| {
         watched.verdict.as_ref().is_some_and(|verdict| counts_as_bad(rules, verdict.outcome))
     };
-    rules.on_failure == OnFailure::Rollback && watch.watched.iter().any(is_bad)
+    let has_lost_requests = || {
+        let probed = probe.as_ref().and_then(|probe| probe.so_far(watch, *began));
+        probed.is_some_and(|probed| probed.verdict(rules.probe.max_failed_requests).is_some())
+    };
+    rules.on_failure == OnFailure::Rollback
+        && (watch.watched.iter().any(is_bad) || has_lost_requests())
 }
 
 fn counts_as_bad(rules: &Rules, outcome: Outcome) -> bool {

@@ -35,15 +35,16 @@ impl Probing {
         }
     }
 
-    /// Sends no more, and tells what the requests met while those rollouts went on; nothing if none
-    /// was sent.
+    /// What the requests have met so far while those rollouts went on; nothing if none was sent.
+    pub(super) fn so_far(&self, watch: &Watch, began: Instant) -> Option<Probed> {
+        let measured = self.running().as_ref()?.so_far();
+        Some(with_rollouts(measured.since(began.into()), watch))
+    }
+
+    /// Sends no more, waits for the requests that are under way, and tells what all of them met.
     pub(super) async fn stop(self, watch: &Watch, began: Instant) -> Option<Probed> {
         let running = self.running().take()?;
-        let mut probed = running.stop().await.since(began.into());
-        for outage in &mut probed.outages {
-            outage.meanwhile = meanwhile(watch, outage);
-        }
-        Some(probed)
+        Some(with_rollouts(running.stop().await.since(began.into()), watch))
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
@@ -51,7 +52,11 @@ impl Probing {
     }
 }
 
-fn meanwhile(watch: &Watch, outage: &Outage) -> Vec<String> {
-    let each = watch.watched.iter();
-    each.flat_map(|watched| watched.timeline.meanwhile(outage.from, outage.until)).collect()
+/// The same with what the rollouts were doing at each outage.
+fn with_rollouts(mut probed: Probed, watch: &Watch) -> Probed {
+    for Outage { from, until, meanwhile, .. } in &mut probed.outages {
+        let each = watch.watched.iter();
+        *meanwhile = each.flat_map(|watched| watched.timeline.meanwhile(*from, *until)).collect();
+    }
+    probed
 }
