@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use job::Result;
 
@@ -15,11 +16,14 @@ use crate::swarm::Swarm;
 #[derive(Clone)]
 pub struct Ledger {
     swarm: Swarm,
+    made: Instant,
     entries: Arc<Mutex<Entries>>,
 }
 
 #[derive(Default)]
 struct Entries {
+    /// When the first change was about to be made.
+    began: Option<Instant>,
     /// In the order of the first change.
     expectations: Vec<Expectation>,
     /// The IDs of services that were looked at before a change, by what they were asked for with.
@@ -39,7 +43,17 @@ struct Seen {
 impl Ledger {
     /// Nothing has changed yet.
     pub fn new(swarm: Swarm) -> Self {
-        Self { swarm, entries: Arc::default() }
+        Self { swarm, made: Instant::now(), entries: Arc::default() }
+    }
+
+    /// The first change is about to be made, unless one was before.
+    pub fn begin(&self) {
+        self.entries().began.get_or_insert_with(Instant::now);
+    }
+
+    /// When the first change was about to be made; before that, when this was made.
+    pub fn began(&self) -> Instant {
+        self.entries().began.unwrap_or(self.made)
     }
 
     /// The cluster whose services these are.

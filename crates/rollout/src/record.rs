@@ -18,9 +18,9 @@ use crate::verdict::{Progress, TaskFailure, Verdict};
 pub struct Record {
     /// Whose.
     pub job: Job,
-    /// When the watch began, by this machine's clock.
+    /// When the first change was about to be made, by this machine's clock.
     pub began: SystemTime,
-    /// How long it took, undoing included.
+    /// How long it took from then on, undoing included.
     pub took: Duration,
     /// Service by service, in the order of the first change.
     pub rollouts: Vec<Rollout>,

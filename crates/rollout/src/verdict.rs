@@ -16,7 +16,7 @@ pub struct Verdict {
     /// The tasks that failed, the latest failure of each slot first; those that a person should look
     /// at.
     pub failures: Vec<TaskFailure>,
-    /// How long it took from the beginning of the watch.
+    /// How long it took, from the first change on.
     pub took: Duration,
 }
 

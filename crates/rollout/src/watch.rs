@@ -173,7 +173,9 @@ impl Watched {
         snapshot.at = snapshot.at.saturating_sub(self.since);
         match self.judge.see(&snapshot) {
             Judgement::Pending(progress) => self.progress = Some(progress),
-            Judgement::Ended(verdict) => self.verdict = Some(verdict),
+            Judgement::Ended(verdict) => {
+                self.verdict = Some(Verdict { took: self.since + verdict.took, ..verdict });
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ mod undoing;
 mod witness;
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use docker::Cluster;
 use gateway::Gateway;
@@ -46,9 +46,6 @@ pub(super) struct Rollouts<'a> {
     advised: Advised,
     /// All services as they were before, of a script that may go past the gateway.
     baseline: Option<Vec<Service>>,
-    /// The watch's clock.
-    began: Instant,
-    began_at: SystemTime,
     gathering: Gathering,
     probe: Option<Probing>,
     masker: Masker,
@@ -65,14 +62,11 @@ impl<'a> Rollouts<'a> {
         let nodes = cluster.clone();
         let swarm = Swarm::new(cluster.engine().clone(), move |address| nodes.engine_at(address));
         let ledger = Ledger::new(swarm.clone());
-        let began = Instant::now();
         let rollouts = Self {
             script,
             advised: Advised::by(&rules.advice),
-            gathering: Gathering::of(ledger.clone(), began),
+            gathering: Gathering::of(ledger.clone()),
             baseline: None,
-            began,
-            began_at: SystemTime::now(),
             probe: Probing::of(&rules.probe, stage.log).filter(|_| rules.wait),
             masker: masker(job)?,
             rules,
@@ -140,7 +134,12 @@ impl<'a> Rollouts<'a> {
 
     fn watch(&self, expectations: Vec<Expectation>) -> Watch {
         let timeline_of = |expectation: &_| self.gathering.take(expectation);
-        Watch::new(self.swarm.clone(), self.began, expectations, self.deadlines(), timeline_of)
+        Watch::new(self.swarm.clone(), self.began(), expectations, self.deadlines(), timeline_of)
+    }
+
+    /// From here on times are counted: the first change.
+    fn began(&self) -> Instant {
+        self.ledger.began()
     }
 
     fn deadlines(&self) -> Deadlines {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,10 +24,10 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    /// At every service that the ledger knows of; times count from `began`.
-    pub fn of(ledger: Ledger, began: Instant) -> Self {
+    /// At every service that the ledger knows of; times count from the first change.
+    pub fn of(ledger: Ledger) -> Self {
         let timelines = Timelines::default();
-        let looking = tokio::spawn(gather(ledger, began, Arc::clone(&timelines)));
+        let looking = tokio::spawn(gather(ledger, Arc::clone(&timelines)));
         Self { timelines, looking: AbortOnDropHandle::new(looking) }
     }
 
@@ -46,13 +46,13 @@ impl Gathering {
     }
 }
 
-async fn gather(ledger: Ledger, began: Instant, timelines: Timelines) {
+async fn gather(ledger: Ledger, timelines: Timelines) {
     let mut look = Look::default();
     loop {
         tokio::time::sleep(INTERVAL).await;
         let expectations = ledger.expectations();
         let wanted: Vec<_> = expectations.iter().map(Wanted::of).collect();
-        let snapshots = match look.at(ledger.swarm(), &wanted, began.elapsed()).await {
+        let snapshots = match look.at(ledger.swarm(), &wanted, ledger.began().elapsed()).await {
             Ok(snapshots) => snapshots,
             Err(failure) => {
                 tracing::info!(%failure, "no look at the cluster while the script runs");

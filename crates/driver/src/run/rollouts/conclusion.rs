@@ -1,6 +1,8 @@
 //! What is made of the rollouts once they have ended: explanations, the record, files, the job's
 //! result.
 
+use std::time::SystemTime;
+
 use futures::StreamExt;
 use job::settings::{OnFailure, OnSuperseded, Rollout as Rules};
 use job::{Ending, Failure, Result};
@@ -70,7 +72,8 @@ impl<'a> Conclusion<'a> {
         let details = explanations.into_iter().zip(undone);
         let each = watch.watched.iter().zip(details);
         let each = each.map(|(watched, (why, undone))| watched.rollout(why, undone)).collect();
-        let Rollouts { script, rules, advised, began, began_at, probe, masker, .. } = rollouts;
+        let began = rollouts.began();
+        let Rollouts { script, rules, advised, probe, masker, .. } = rollouts;
         let probe = match probe {
             Some(probe) if cancelled => probe.so_far(&watch, began),
             Some(probe) => probe.stop(&watch, began).await,
@@ -78,7 +81,7 @@ impl<'a> Conclusion<'a> {
         };
         let record = Record {
             job: job(script),
-            began: began_at,
+            began: SystemTime::now() - began.elapsed(),
             took: began.elapsed(),
             rollouts: each,
             advice: advised.list(),
@@ -145,12 +148,12 @@ async fn explained(rollouts: &Rollouts<'_>, watch: &Watch) -> Vec<Vec<Explanatio
 /// A service that ended badly is taken back with all others, and so is a deploy that lost too many
 /// requests.
 fn is_to_be_undone(rollouts: &Rollouts<'_>, watch: &Watch) -> bool {
-    let Rollouts { rules, probe, began, .. } = rollouts;
+    let Rollouts { rules, probe, .. } = rollouts;
     let is_bad = |watched: &Watched| {
         watched.verdict.as_ref().is_some_and(|verdict| counts_as_bad(rules, verdict.outcome))
     };
     let has_lost_requests = || {
-        let probed = probe.as_ref().and_then(|probe| probe.so_far(watch, *began));
+        let probed = probe.as_ref().and_then(|probe| probe.so_far(watch, rollouts.began()));
         probed.is_some_and(|probed| probed.verdict(rules.probe.max_failed_requests).is_some())
     };
     rules.on_failure == OnFailure::Rollback

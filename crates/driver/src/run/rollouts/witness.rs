@@ -19,6 +19,7 @@ pub(super) struct LedgerWitness {
 impl Witness for LedgerWitness {
     fn before<'w>(&'w self, change: &'w Change, asked: Option<&'w str>) -> BoxFuture<'w, ()> {
         async move {
+            self.ledger.begin();
             if let Some(probe) = &self.probe {
                 probe.begin();
             }
