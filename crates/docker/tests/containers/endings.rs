@@ -38,7 +38,9 @@ pub(crate) async fn a_process_killed_for_want_of_memory_is_told_while_the_first_
     job.profile.limits.memory = Some("16m".parse().unwrap());
     job.profile.limits.memory_swap = Some("16m".parse().unwrap());
     job.containers.make_network().await.unwrap();
-    let command = ["sh", "-c", "tail /dev/zero; exec sleep 9999"].map(str::to_owned).to_vec();
+    // containerd hears of what happens from a moment after the start on.
+    let command = ["sh", "-c", "sleep 3; tail /dev/zero; exec sleep 9999"];
+    let command = command.map(str::to_owned).to_vec();
     let terms = ServiceTerms { command: Some(command), ..ServiceTerms::default() };
     let greedy = job.service(0, "service:deaf", terms).await.unwrap();
     job.containers.start(&greedy).await.unwrap();
