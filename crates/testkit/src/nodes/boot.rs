@@ -55,6 +55,8 @@ impl Node {
             "cgroup-parent": format!("{}/{}", self.site.cgroup(), self.name),
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
             "shutdown-timeout": 1,
+            // The engine's own pools have room for thirty networks, and jobs side by side need more.
+            "default-address-pools": [{ "base": "172.16.0.0/12", "size": 24 }],
             // A `crate::registry::Registry` on this machine is spoken with without TLS.
             "insecure-registries": [format!("{}/32", self.site.runner())],
         })
