@@ -19,7 +19,7 @@ const TEN: Row = Row {
             ("IMAGE", "web:v2"),
             ("REPLICAS", "10"),
             ("PARALLELISM", "2"),
-            ("MONITOR", "11s"),
+            ("MONITOR", "14s"),
             ("LISTEN_AFTER", "1"),
         ],
     },
