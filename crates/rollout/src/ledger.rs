@@ -94,11 +94,6 @@ impl Ledger {
         self.entries().expectations.clone()
     }
 
-    /// Whether nothing has changed.
-    pub fn is_empty(&self) -> bool {
-        self.entries().expectations.is_empty()
-    }
-
     async fn seen(&self, asked: &str) -> Result<Option<(String, Seen)>> {
         let Some(service) = self.swarm.service(asked).await? else { return Ok(None) };
         let tasks = self.swarm.task_ids(&service).await?;

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use rollout::expectation::{Deed, Expectation};
+use rollout::expectation::Expectation;
 use rollout::record::Record;
 use rollout::report::{self, Line, LogLines, Masker, Tone, section};
 use rollout::watch::News;
@@ -11,10 +11,6 @@ use crate::job_log::JobLog;
 
 /// The section's name, as GitLab knows it.
 const SECTION: &str = "swarm_rollout";
-
-/// Whose changes they are, as far as it is known.
-const PAST_THE_GATEWAY: &str =
-    "changed while this job ran, and not through swarm-executor: taken for this job's doing";
 
 /// Tells of the rollouts, from the section's beginning to its end.
 pub(super) struct Telling {
@@ -32,11 +28,7 @@ impl Telling {
         };
         log.line(section::start(SystemTime::now(), SECTION, &header, false));
         let lines = LogLines::new(expectations, masker.clone());
-        let telling = Self { log, masker: masker.clone(), lines };
-        if expectations.iter().any(|expectation| expectation.deed == Deed::ChangedMeanwhile) {
-            telling.line(&Line::new(Tone::Plain, PAST_THE_GATEWAY));
-        }
-        telling
+        Self { log, masker: masker.clone(), lines }
     }
 
     /// Tells what a look has brought, as far as it is due.
