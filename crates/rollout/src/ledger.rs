@@ -26,7 +26,7 @@ struct Entries {
     began: Option<Instant>,
     /// In the order of the first change.
     expectations: Vec<Expectation>,
-    /// The IDs of services that were looked at before a change, by what they were asked for with.
+    /// The IDs of services that were looked at, by all that they can be asked for with.
     asked: HashMap<String, String>,
     /// What they were, until the change is known to be accepted.
     seen: HashMap<String, Seen>,
@@ -109,9 +109,15 @@ impl Ledger {
 
 impl Entries {
     fn seen(&mut self, asked: &str, id: String, seen: Seen) {
-        self.asked.insert(asked.to_owned(), id.clone());
-        self.asked.insert(seen.name.clone(), id.clone());
+        self.known(&id, &[asked, &seen.name]);
         self.seen.insert(id, seen);
+    }
+
+    /// What it is asked for with before a change need not be what it is told of with after it.
+    fn known(&mut self, id: &str, names: &[&str]) {
+        for asked in names.iter().chain([&id]) {
+            self.asked.insert((*asked).to_owned(), id.to_owned());
+        }
     }
 
     fn changed(&mut self, service: &Service, deed: Deed) {
@@ -121,7 +127,7 @@ impl Entries {
             update: service.update.clone(),
             at: service.updated_at,
         };
-        self.asked.insert(service.spec.name.clone(), service.id.clone());
+        self.known(&service.id, &[&service.spec.name]);
         let entry = self.entry(&service.id, deed);
         entry.name.clone_from(&service.spec.name);
         entry.stack.clone_from(&service.spec.stack);
@@ -228,6 +234,17 @@ mod tests {
         entries.removed("web");
         assert_eq!(entries.expectations[0].deed, Deed::Removed);
         assert_eq!(versions(&entries.expectations[0]), (None, None));
+    }
+
+    #[test]
+    fn what_is_asked_for_by_name_and_told_of_by_id_is_one_service() {
+        let mut entries = Entries::default();
+        entries.changed(&service("id", 1), Deed::Created);
+        entries.removed("id");
+        entries.seen("old", "old-id".into(), seen(&service("old-id", 1)));
+        entries.removed("old-id");
+        let deeds: Vec<_> = entries.expectations.iter().map(|it| it.deed).collect();
+        assert_eq!(deeds, [Deed::Removed, Deed::Removed]);
     }
 
     #[test]

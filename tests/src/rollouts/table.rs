@@ -153,6 +153,10 @@ pub const SHARED: &[Row] = &[
         truth: Truth::good(Removed, &["removed"], 15),
     },
     Row {
+        script: &["docker stack deploy -c stack.yml $STACK", "docker service rm ${STACK}_web"],
+        ..first("created-and-removed", GOOD, Truth::good(Removed, &["removed"], 15))
+    },
+    Row {
         name: "removed-by-others",
         others: &[Other::Line("docker service rm ${STACK}_web")],
         ..update("", SECOND, Truth::bad(Updated, &["removed_by_others"], &["removed"], 8))

@@ -59,6 +59,7 @@ rows! {
     a_label_and_nothing_else: "label-only",
     a_deploy_of_nothing_new: "no-op",
     a_removal_by_the_job: "removed-by-the-job",
+    a_removal_right_after_the_deploy: "created-and-removed",
     a_removal_by_somebody_else: "removed-by-others",
     an_update_by_somebody_else: "superseded",
     a_rollback_by_the_job: "rolled-back-by-the-job",

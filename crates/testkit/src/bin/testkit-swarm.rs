@@ -36,6 +36,7 @@ async fn serve() -> Result<()> {
     let options = SwarmOptions { lone_engines: 1, ..SwarmOptions::default() };
     let swarm = Swarm::start(options).await?;
     swarm.load(&images::all().await?).await?;
+    swarm.manager().docker(&["network", "create", "--driver", "overlay", "flix"]).await?;
     println!("export {VARIABLE}={}", swarm.description().display());
     let closed = tokio::select! {
         closed = end_of_input() => closed,
