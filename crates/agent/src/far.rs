@@ -3,6 +3,7 @@
 mod command;
 mod ending;
 mod files;
+mod memory;
 mod output;
 mod shell;
 mod sockets;
@@ -13,6 +14,7 @@ use crate::hangups::Hangups;
 use crate::message::{Start, ToAgent, ToRun};
 use crate::mux::{self, Inbound, Mux, Opener, Purpose, Side, Stream};
 use crate::{AgentError, Duplex, Exit, greeting};
+use memory::Kills;
 use shell::{Refusal, Shell};
 use sockets::{Listening, Ways};
 use std::time::Duration;
@@ -88,6 +90,7 @@ async fn attend(
         return Err(AgentError::Lost);
     };
     let (script, output) = tokio::io::split(stream);
+    let kills = Kills::so_far();
     let (listening, shell) = match prepare(&start, script, script_size).await {
         Ok(prepared) => prepared,
         Err(refusal) => {
@@ -103,7 +106,9 @@ async fn attend(
     let mut sockets = sockets::serve(listening, &Ways::new(opener, hangups.clone()));
     let exit = until_ended(shell, output, ear, &hangups, signals).await;
     sockets.shutdown().await;
-    let _ = to_run.send(ToRun::Exited(exit.ok_or(AgentError::Lost)?));
+    let exit = exit.ok_or(AgentError::Lost)?;
+    let exit = if kills.have_grown() { exit.out_of_memory() } else { exit };
+    let _ = to_run.send(ToRun::Exited(exit));
     Ok(())
 }
 

@@ -90,6 +90,23 @@ pub enum Exit {
     Code(i32),
     /// It was killed by this signal.
     Signal(i32),
+    /// It, or the command that it waited for, was killed by the kernel, for its container was out of
+    /// memory.
+    OutOfMemory,
+}
+
+impl Exit {
+    /// The same, known that the kernel has killed for want of memory meanwhile. A shell whose command
+    /// was killed exits with 128 and the signal's number
+    /// (<https://www.gnu.org/software/bash/manual/bash.html#Exit-Status>).
+    pub(crate) fn out_of_memory(self) -> Self {
+        const KILL: i32 = rustix::process::Signal::KILL.as_raw();
+        const KILLED: i32 = 128 + KILL;
+        match self {
+            Self::Signal(KILL) | Self::Code(KILLED) => Self::OutOfMemory,
+            other => other,
+        }
+    }
 }
 
 /// From `run` to the agent.

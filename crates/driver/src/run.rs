@@ -216,6 +216,7 @@ fn ending(exit: Exit) -> Ending {
         Exit::Code(0) => Ending::Success,
         Exit::Code(code) => Ending::Script(code),
         Exit::Signal(signal) => Ending::Script(128 + signal),
+        Exit::OutOfMemory => Ending::Script(128 + KILL),
     }
 }
 

@@ -168,7 +168,7 @@ impl Place for InContainer<'_> {
         self.reach.ended_in_order();
         if let Some(signal) = signal_of(exit) {
             let log = self.script.stage.log;
-            super::tell_of_signal(log, signal, cancelled, self.killer()).await;
+            super::tell_of_signal(log, signal, cancelled, self.killer(exit)).await;
         }
         super::ending(exit)
     }
@@ -188,18 +188,20 @@ impl Place for InContainer<'_> {
 }
 
 impl InContainer<'_> {
-    /// Who has killed a script, as far as it can be told.
-    async fn killer(&self) -> String {
-        let limit = self.limits().and_then(|limits| limits.memory);
-        match (self.end().await, limit) {
-            (Some(End { out_of_memory: true, .. }), Some(limit)) => format!(
+    /// Who has killed a script, as far as it can be told. The engine is asked where the agent has seen
+    /// nothing: there are containers that don't see what the kernel counts.
+    async fn killer(&self, exit: Exit) -> String {
+        let out_of_memory = match exit {
+            Exit::OutOfMemory => Some(true),
+            _ => self.end().await.map(|end| end.out_of_memory),
+        };
+        match (out_of_memory, self.limits().and_then(|limits| limits.memory)) {
+            (Some(true), Some(limit)) => format!(
                 "its container was out of memory, of which it may have {limit}: let the script need \
                  less, or the runner's keeper raise `memory`"
             ),
-            (Some(End { out_of_memory: true, .. }), None) => {
-                "the engine's machine was out of memory".to_owned()
-            }
-            (Some(_), _) => {
+            (Some(true), None) => "the engine's machine was out of memory".to_owned(),
+            (Some(false), _) => {
                 "by something in its own container, for its memory was enough".to_owned()
             }
             (None, _) => "the engine can't be asked whether memory ran out".to_owned(),
@@ -259,6 +261,7 @@ fn signal_of(exit: Exit) -> Option<i32> {
     match exit {
         Exit::Signal(signal) => Some(signal),
         Exit::Code(code) => (code == 128 + KILL).then_some(KILL),
+        Exit::OutOfMemory => Some(KILL),
     }
 }
 
