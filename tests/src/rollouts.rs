@@ -51,8 +51,11 @@ pub enum Other {
     Line(&'static str),
     /// The last worker is drained.
     DrainAWorker,
-    /// The last worker is killed.
-    KillAWorker,
+    /// A worker is killed while none of its tasks is being started, or while one is.
+    KillAWorker {
+        /// Which of both.
+        starting: bool,
+    },
     /// The manager that leads is killed.
     KillTheLeader,
     /// The manager that the job was given is killed.

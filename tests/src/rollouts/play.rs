@@ -112,8 +112,10 @@ impl Stack {
                 Other::DrainAWorker => {
                     make(manager, last_worker(swarm)?, "active").await?;
                 }
-                Other::KillAWorker => last_worker(swarm)?.restart().await?,
-                Other::KillTheLeader | Other::KillTheManager | Other::Line(_) => {}
+                Other::KillAWorker { .. }
+                | Other::KillTheLeader
+                | Other::KillTheManager
+                | Other::Line(_) => {}
             }
         }
         Ok(())
@@ -127,12 +129,46 @@ impl Stack {
                     make(manager, last_worker(swarm)?, "drain").await?;
                     self.settled(manager).await?;
                 }
-                Other::KillAWorker => last_worker(swarm)?.kill().await?,
+                Other::KillAWorker { starting } => {
+                    self.worker(swarm, manager, *starting).await?.kill().await?;
+                }
                 Other::KillTheLeader => swarm.leader().await?.kill().await?,
                 Other::KillTheManager => manager.kill().await?,
             }
         }
         Ok(())
+    }
+
+    /// Waits for a worker that has tasks, of which one is being started, or none while another node
+    /// starts one.
+    async fn worker<'s>(
+        &self,
+        swarm: &'s SwarmHandle,
+        manager: &Node,
+        starting: bool,
+    ) -> Result<&'s Node> {
+        let wanted = ["--filter", "desired-state=running", "--filter", "desired-state=ready"];
+        let list = ["service", "ps", "--format", "{{.Node}} {{.CurrentState}}"];
+        let service = self.service();
+        let list = [&list[..], &wanted, &[&service]].concat();
+        until(&format!("a worker of {} to kill", self.name), SETTLE_LIMIT, async || {
+            let tasks = match manager.docker(&list).await {
+                Ok(tasks) => tasks,
+                Err(failure) => return Seen::NotYet(failure.render()),
+            };
+            let tasks: Vec<_> = tasks.lines().filter_map(|task| task.split_once(' ')).collect();
+            let is_starting = |state: &str| !state.starts_with("Running");
+            let found = swarm.workers().find(|worker| {
+                let own = tasks.iter().filter(|(node, _)| *node == worker.name);
+                let starts: Vec<_> = own.map(|(_, state)| is_starting(state)).collect();
+                !starts.is_empty() && starts.contains(&true) == starting
+            });
+            match found.filter(|_| tasks.iter().any(|(_, state)| is_starting(state))) {
+                Some(worker) => Seen::Ready(worker),
+                None => Seen::NotYet(format!("{tasks:?}")),
+            }
+        })
+        .await
     }
 
     /// Waits until as many tasks run as are asked for.

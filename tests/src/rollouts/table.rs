@@ -219,11 +219,27 @@ pub const ALONE: &[Row] = &[
     },
     Row {
         name: "worker-killed",
-        others: &[Other::KillAWorker],
+        others: &[Other::KillAWorker { starting: false }],
         ..update(
             "",
-            web(&[("IMAGE", "web:v2"), ("REPLICAS", "6"), ("LISTEN_AFTER", "1")]),
+            web(&[("IMAGE", "web:v2"), ("REPLICAS", "6"), ("LISTEN_AFTER", "2")]),
             Truth::good(Updated, &["converged"], 60),
+        )
+    },
+    // The orchestrator waits for that task until the node is back.
+    Row {
+        name: "worker-killed-at-start",
+        before: Some(web(&[("REPLICAS", "6")])),
+        others: &[Other::KillAWorker { starting: true }],
+        ..update(
+            "",
+            web(&[("IMAGE", "web:v2"), ("REPLICAS", "6"), ("LISTEN_AFTER", "2")]),
+            Truth::bad(
+                Updated,
+                &["no_progress"],
+                &[" is down, and the update waits for a task there"],
+                120,
+            ),
         )
     },
     Row {

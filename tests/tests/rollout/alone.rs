@@ -9,7 +9,10 @@ use testkit::nodes::{Swarm, SwarmHandle, SwarmOptions};
 use crate::play::{Told, job};
 
 /// A new leader takes its time before it says that a node is down, and until then nothing goes on there.
-const SETTINGS: &str = "[profile.default.rollout]\nprogress_deadline = \"2m\"\n";
+const PATIENT: &str = "[profile.default.rollout]\nprogress_deadline = \"2m\"\n";
+
+/// Nothing goes on any more where a rollout fails.
+const IMPATIENT: &str = "[profile.default.rollout]\nprogress_deadline = \"30s\"\n";
 
 /// The watch begins at this manager, and has to go on at another one.
 const MANAGER_KILLED: Row = Row {
@@ -65,18 +68,19 @@ async fn judged(swarm: &SwarmHandle, row: &'static Row) -> Result<()> {
     let stack = Stack::new(row);
     stack.set(swarm, manager).await?;
     let job = job(&scenario, &stack)?;
-    let told = Told::of_job(&scenario, &stack, manager, job, SETTINGS).await?;
-    revive_managers(swarm).await?;
+    let settings = if row.truth.exit_code == 0 { PATIENT } else { IMPATIENT };
+    let told = Told::of_job(&scenario, &stack, manager, job, settings).await?;
+    revive(swarm).await?;
     stack.clear(swarm, swarm.leader().await?).await?;
     told.is_the_truth(row, &stack);
     Ok(())
 }
 
-/// Starts anew whichever manager was killed.
-async fn revive_managers(swarm: &SwarmHandle) -> Result<()> {
-    for manager in swarm.managers() {
-        if manager.get("/_ping").await.is_err() {
-            manager.restart().await?;
+/// Starts anew whichever node was killed.
+async fn revive(swarm: &SwarmHandle) -> Result<()> {
+    for node in swarm.nodes() {
+        if node.get("/_ping").await.is_err() {
+            node.restart().await?;
         }
     }
     Ok(())

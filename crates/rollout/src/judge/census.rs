@@ -111,17 +111,21 @@ impl<'a> Census<'a> {
         self.counted().any(|(_, tasks)| self.filler(tasks).is_none() && self.is_abandoned(tasks))
     }
 
-    /// Whether the updater waits for a task that was replaced when its node was lost. It would do so
-    /// until the node comes back
+    /// The name of a lost node, where the updater waits for a task on it that was replaced when it was
+    /// lost. It would do so until the node comes back, or another update takes its place
     /// (<https://github.com/moby/swarmkit/blob/v2.1.1/manager/orchestrator/update/updater.go>,
     /// `updateTask`).
-    pub(super) fn has_lost_task(&self) -> bool {
-        self.places.values().flatten().any(|task| {
+    pub(super) fn waits_for_node(&self) -> Option<&'a str> {
+        let is_waited_for = |task: &Task| {
             self.is_current(task)
                 && task.desired > TaskState::Running
                 && task.state < TaskState::Running
-                && task.node.is_some()
                 && !self.is_heard(task)
+        };
+        let mut tasks = self.places.values().flatten().filter(|task| is_waited_for(task));
+        tasks.find_map(|task| {
+            let id = task.node.as_deref()?;
+            Some(self.snapshot.node(id).map_or(id, |node| &node.name))
         })
     }
 

@@ -146,7 +146,9 @@ impl Judge {
             UpdateState::Completed if goes_back => {
                 self.once_explained(Reason::RollbackPaused { message: message() }).into()
             }
-            UpdateState::Updating | UpdateState::RollbackStarted if !census.has_lost_task() => {
+            UpdateState::Updating | UpdateState::RollbackStarted
+                if census.waits_for_node().is_none() =>
+            {
                 self.see_updating(snapshot, service, update, census)
             }
             UpdateState::Updating

@@ -9,7 +9,9 @@ use crate::snapshot::{Snapshot, Task, UpdateState};
 pub(super) fn rollout(census: &Census<'_>, update: Option<UpdateState>) -> String {
     let done = if census.is_job() { "have completed" } else { "run" };
     let counts = format!("{} of {} tasks {done}", census.reached(), census.wanted());
-    let why = trouble(census.pending()).or_else(|| states(census.pending()));
+    let goes_on = matches!(update, Some(UpdateState::Updating | UpdateState::RollbackStarted));
+    let lost = census.waits_for_node().filter(|_| goes_on).map(lost);
+    let why = lost.or_else(|| trouble(census.pending())).or_else(|| states(census.pending()));
     let leaving = || match census.leaving() {
         0 => None,
         1 => Some("1 task has yet to end".to_owned()),
@@ -46,6 +48,13 @@ pub(super) fn trouble<'a>(tasks: impl Iterator<Item = &'a Task>) -> Option<Strin
         *latest = task.changed_at.max(*latest);
     }
     errors.into_iter().max_by_key(|(_, rank)| *rank).map(|(error, _)| error.to_owned())
+}
+
+fn lost(node: &str) -> String {
+    format!(
+        "{node} is down, and the update waits for a task there until it is back: start the node, or \
+         update the service again (`docker service update --force`)"
+    )
 }
 
 /// `1 preparing, 2 starting`.

@@ -273,6 +273,22 @@ fn an_update_that_waits_for_a_lost_task_does_not_hold_up_the_verdict() {
 }
 
 #[test]
+fn an_update_that_a_lost_task_holds_up_names_the_node() {
+    let mut story = Story::updated(spec(1, 2), spec(2, 2), &["a1", "a2"]);
+    story.says(Updating, "").task("a1", 1, Shutdown).task("b1", 1, Preparing).goes_on(1.0);
+    story.node("n1", |node| node.ready = false).tasks_mut("b1").desired = Shutdown;
+    story.task("b2", 1, Running).tasks_mut("b2").node = Some("n2".into());
+    story.goes_on(60.0);
+    let Reason::NoProgress { stuck, .. } = story.ends_within(100.0).reason else { panic!() };
+    assert!(
+        stuck.starts_with(
+            "1 of 2 tasks run; worker1 is down, and the update waits for a task there "
+        ),
+        "{stuck}"
+    );
+}
+
+#[test]
 fn an_update_at_rest_with_all_tasks_running_has_succeeded_at_the_progress_deadline() {
     let mut story = good_update();
     story.goes_on(120.0);
