@@ -8,7 +8,7 @@ use scenarios::rollouts::{DEPLOY, Deed, Deploy, Outcome, Row, Stack, Truth};
 
 use crate::play::{Told, section, tell};
 
-/// Ten replicas, two by two, which take their time.
+/// Ten replicas, two by two; after each two, the last ones too, the update rests.
 const TEN: Row = Row {
     name: "ten",
     before: Some(Deploy { file: "web.yml", variables: &[("REPLICAS", "10")] }),
@@ -19,8 +19,7 @@ const TEN: Row = Row {
             ("IMAGE", "web:v2"),
             ("REPLICAS", "10"),
             ("PARALLELISM", "2"),
-            ("MONITOR", "14s"),
-            ("LISTEN_AFTER", "1"),
+            ("DELAY", "11s"),
         ],
     },
     script: DEPLOY,
