@@ -15,8 +15,10 @@ use tempfile::TempDir;
 use testkit::wait::{Seen, until};
 use tokio::sync::mpsc;
 
-/// All numbers up to this one, a line each, are 1 GiB.
-const COUNT: u64 = 118_485_293;
+/// A good mebibyte in which no two lines are alike, so many times over: 1 GiB.
+const PIECE: &str = "seq 200000";
+const TIMES: u64 = 834;
+const SIZE: u64 = 1_288_895 * TIMES;
 
 /// What neither `run` nor the agent may exceed, however much passes them.
 const PEAK_KB: u64 = 32 * 1024;
@@ -24,11 +26,14 @@ const PEAK_KB: u64 = 32 * 1024;
 /// A writer that so many looks find where it was counts as stopped.
 const LOOKS: u32 = 50;
 
-/// Says it all, and the agent's peak; then waits until `run` is told to end it.
+/// Says it all, and the agent's peak; then waits until `run` is told to end it. Unlike busybox's `cat`
+/// its `tail` writes what the kernel counts, and not by `sendfile`.
 const SCRIPT: &str = r#"
 trap 'exit 0' TERM
+$PIECE >$BULK
+set -- $(printf "$BULK %.0s" $(seq $TIMES))
 echo begin
-seq $COUNT
+tail -q -c +1 "$@"
 awk '/^VmHWM/ { print "agent", $2 }' /proc/1/status
 echo whole
 sleep 4711 & wait
@@ -50,13 +55,6 @@ case "${!#}" in build_script) ;; *) exec "$@" ;; esac
 }
 "#;
 
-/// The bytes of all numbers up to `count`, with the ends of their lines.
-fn size(count: u64) -> u64 {
-    let powers = std::iter::successors(Some(1_u64), |power| power.checked_mul(10));
-    let from_power_on = powers.take_while(|power| *power <= count).map(|power| count - power + 1);
-    count + from_power_on.sum::<u64>()
-}
-
 fn peak(process: &Process) -> u64 {
     process.status().ok().and_then(|status| status.vmhwm).unwrap_or(u64::MAX)
 }
@@ -73,16 +71,15 @@ fn processes(words: &[&str]) -> Vec<Process> {
 }
 
 /// Waits until whoever writes the bulk writes no more, though there is more to say.
-async fn writer_waits() -> Result<()> {
-    let count = COUNT.to_string();
+async fn writer_waits(bulk: &str) -> Result<()> {
     let last = Cell::new((0, 0));
     until("the script to wait for its reader", Duration::from_mins(1), async || {
-        let writer = processes(&["seq", &count]).pop();
+        let writer = processes(&["tail", bulk]).pop();
         let written = writer.and_then(|writer| writer.io().ok()).map_or(0, |io| io.wchar);
         let (before, looks) = last.get();
         last.set((written, if written == before { looks + 1 } else { 0 }));
         match last.get() {
-            (written, LOOKS..) if (1..size(COUNT)).contains(&written) => Seen::Ready(()),
+            (written, LOOKS..) if (1..SIZE).contains(&written) => Seen::Ready(()),
             (written, looks) => Seen::NotYet(format!("{written} bytes, {looks} times")),
         }
     })
@@ -96,13 +93,16 @@ async fn a_gibibyte_is_passed_on_in_little_memory_also_to_a_reader_who_stops_for
     let engine = Engine::of_the_cluster(&scenario, "")?;
     let room = TempDir::new().map_err(|error| Failure::system("no room").caused_by(error))?;
     let go = room.path().join("go");
-    let head = format!("SIZE={} GO={}", size(COUNT), go.display());
+    let head = format!("SIZE={SIZE} GO={}", go.display());
     let reader = ["-c", &format!("{head}\n{READER}"), "reader"].map(str::to_owned);
     let run = [program("swarm-executor-run").display().to_string(), "--settings".to_owned()];
     let settings = [engine.settings().display().to_string()];
     let mut runner = engine.runner(Protocol::V19);
     runner.run = Exec::new("/bin/bash").args([&reader[..], &run, &settings].concat());
-    let job = scenario.plain("bulk", HELPER).script([format!("COUNT={COUNT}").as_str(), SCRIPT]);
+    let job = scenario.plain("bulk", HELPER);
+    let bulk = format!("bulk-{}", job.id);
+    let script = SCRIPT.replace("$PIECE", PIECE);
+    let job = job.script([&format!("BULK={bulk} TIMES={TIMES}"), &script]);
 
     let (stopped, mut has_stopped) = mpsc::unbounded_channel();
     let mut pause = at(Moment::Said("paused\n"), |_| stopped.send(()).unwrap_or_default());
@@ -123,7 +123,7 @@ async fn a_gibibyte_is_passed_on_in_little_memory_also_to_a_reader_who_stops_for
     };
     let released = async {
         let _ = has_stopped.recv().await;
-        let waited = writer_waits().await;
+        let waited = writer_waits(&bulk).await;
         std::fs::write(&go, "").unwrap();
         waited
     };
@@ -133,7 +133,8 @@ async fn a_gibibyte_is_passed_on_in_little_memory_also_to_a_reader_who_stops_for
     let log = outcome.log_text();
     assert!(outcome.is_success(), "{log}");
     let told = |word| log.lines().find_map(|line| line.strip_prefix(word)).unwrap_or_default();
-    let expected = Command::new("sh").args(["-c", &format!("seq {COUNT} | md5sum")]).output();
+    let whole = format!("for i in $(seq {TIMES}); do {PIECE}; done | md5sum");
+    let expected = Command::new("sh").args(["-c", &whole]).output();
     let expected = String::from_utf8_lossy(&expected.unwrap().stdout).trim().to_owned();
     assert_eq!(told("read "), expected, "{log}");
     let peaks = [told("agent ").parse().unwrap_or(u64::MAX), peak_of_run.load(Ordering::Relaxed)];
