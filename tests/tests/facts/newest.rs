@@ -1,11 +1,14 @@
 //! The same facts of the newest engine that Debian carries, as far as one node shows them.
 
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 use job::{Failure, Result};
 use testkit::images;
 use testkit::nodes::{Node, Swarm, SwarmOptions, fetch_newest_engine};
 
 use super::{jobs, network, reasons, tasks, updates};
+
+/// So many look at the engine at once: what lasts for seconds only has to be seen by each.
+const AT_ONCE: usize = 8;
 
 /// Runs facts side by side; what each that isn't one any more has to say.
 macro_rules! all {
@@ -63,15 +66,13 @@ async fn the_newest_engine_knows_the_same_facts() -> Result<()> {
     // In tasks of their own, so that one that panics takes no other with it.
     let running =
         facts.into_iter().map(|(name, fact)| async move { (name, tokio::spawn(fact).await) });
-    let wrong: Vec<String> = join_all(running)
-        .await
-        .into_iter()
-        .filter_map(|(name, ended)| match ended {
-            Ok(Ok(())) => None,
-            Ok(Err(failure)) => Some(format!("{name}: {}", failure.render())),
-            Err(panic) => Some(format!("{name}: {panic}")),
-        })
-        .collect();
+    let ended: Vec<_> = stream::iter(running).buffer_unordered(AT_ONCE).collect().await;
+    let wrong = ended.into_iter().filter_map(|(name, ended)| match ended {
+        Ok(Ok(())) => None,
+        Ok(Err(failure)) => Some(format!("{name}: {}", failure.render())),
+        Err(panic) => Some(format!("{name}: {panic}")),
+    });
+    let wrong: Vec<String> = wrong.collect();
     assert!(wrong.is_empty(), "of {}:\n{}", node.engine_version().await?, wrong.join("\n"));
     swarm.stop().await
 }

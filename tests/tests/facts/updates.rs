@@ -50,9 +50,10 @@ pub(crate) async fn a_rollback_keeps_its_beginning_and_forgets_the_previous_spec
     node: &Node,
 ) -> Result<()> {
     let action = ["--update-failure-action", "rollback", "--update-monitor", "1m"];
-    // What it goes back to starts slowly, or the rollback could be over before it is looked at.
+    // What it goes back to starts slowly, and is to be monitored for long, or the rollback could be over
+    // before it is looked at.
     let slow = ["--env", "LISTEN_AFTER=5", "--health-start-period", "1m"];
-    let start = ["--restart-delay", "1m", "web:v1"];
+    let start = ["--rollback-monitor", "20s", "--restart-delay", "1m", "web:v1"];
     let service = Service::create(node, &[&action[..], &slow, &start].concat()).await?;
     service.until_running(1).await?;
     let first = service.inspect().await?["Spec"].clone();
