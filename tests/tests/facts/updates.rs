@@ -49,15 +49,18 @@ pub(crate) async fn a_paused_update_names_the_task(node: &Node) -> Result<()> {
 pub(crate) async fn a_rollback_keeps_its_beginning_and_forgets_the_previous_specification(
     node: &Node,
 ) -> Result<()> {
-    let action = ["--update-failure-action", "rollback", "--update-monitor", "1m"];
-    // What it goes back to starts slowly, and is to be monitored for long, or the rollback could be over
-    // before it is looked at.
-    let slow = ["--env", "LISTEN_AFTER=5", "--health-start-period", "1m"];
-    let start = ["--rollback-monitor", "20s", "--restart-delay", "1m", "web:v1"];
-    let service = Service::create(node, &[&action[..], &slow, &start].concat()).await?;
-    service.until_running(1).await?;
+    let action = ["--update-failure-action", "rollback", "--update-parallelism", "0"];
+    let times =
+        ["--update-monitor", "1m", "--rollback-monitor", "10s", "--stop-grace-period", "1s"];
+    // Of two tasks one crashes, and the other has to be replaced once more: where the crashed one is the
+    // only one, its restart can be of the previous specification already, and the rollback then is over
+    // before anybody sees it.
+    let two =
+        ["--replicas", "2", "--env", "SLOT={{.Task.Slot}}", "web:bare-v1", "sleep", "infinity"];
+    let service = Service::create(node, &[&action[..], &times, &two].concat()).await?;
+    service.until_running(2).await?;
     let first = service.inspect().await?["Spec"].clone();
-    service.update(&["--image", "web:bare-v2", "--env-add", "CRASH_AFTER=0"]).await?;
+    service.update(&["--args", &format!("sh -c '{WORSE}'")]).await?;
     let started = service.until_update("rollback_started").await?;
     let words = "update rolled back due to failure or early termination of";
     assert!(names_a_failed_task(&started, words), "{started:?}");
