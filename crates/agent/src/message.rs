@@ -95,17 +95,23 @@ pub enum Exit {
     OutOfMemory,
 }
 
+const KILL: i32 = rustix::process::Signal::KILL.as_raw();
+
 impl Exit {
-    /// The same, known that the kernel has killed for want of memory meanwhile. A shell whose command
-    /// was killed exits with 128 and the signal's number
+    /// The signal that ended the shell; a killed command counts if the shell then ended with its code,
+    /// which is 128 and the signal's number
     /// (<https://www.gnu.org/software/bash/manual/bash.html#Exit-Status>).
-    pub(crate) fn out_of_memory(self) -> Self {
-        const KILL: i32 = rustix::process::Signal::KILL.as_raw();
-        const KILLED: i32 = 128 + KILL;
+    pub fn signal(self) -> Option<i32> {
         match self {
-            Self::Signal(KILL) | Self::Code(KILLED) => Self::OutOfMemory,
-            other => other,
+            Self::Signal(signal) => Some(signal),
+            Self::Code(code) => (code == 128 + KILL).then_some(KILL),
+            Self::OutOfMemory => Some(KILL),
         }
+    }
+
+    /// The same, known that the kernel has killed for want of memory meanwhile.
+    pub(crate) fn out_of_memory(self) -> Self {
+        if self.signal() == Some(KILL) { Self::OutOfMemory } else { self }
     }
 }
 

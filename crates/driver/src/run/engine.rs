@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::attend::{Attended, Trouble};
-use super::{Aside, KILL, Open, Place, Script};
+use super::{Aside, Open, Place, Script};
 use crate::access::{Access, EngineAccess};
 use crate::job_log::JobLog;
 use crate::placement::{Container, Containers, Offer, Reach, Service};
@@ -166,7 +166,7 @@ impl Place for InContainer<'_> {
 
     async fn ending(&self, Attended { exit, cancelled }: Attended) -> Ending {
         self.reach.ended_in_order();
-        if let Some(signal) = signal_of(exit) {
+        if let Some(signal) = exit.signal() {
             let log = self.script.stage.log;
             super::tell_of_signal(log, signal, cancelled, self.killer(exit)).await;
         }
@@ -253,15 +253,6 @@ impl InContainer<'_> {
         Failure::system(format!("the job's container {what}"))
             .caused_by(source)
             .hint("somebody removed it, or its engine was restarted: retry the job")
-    }
-}
-
-/// The signal that ended a shell; a killed command counts if the shell then ended with its code.
-fn signal_of(exit: Exit) -> Option<i32> {
-    match exit {
-        Exit::Signal(signal) => Some(signal),
-        Exit::Code(code) => (code == 128 + KILL).then_some(KILL),
-        Exit::OutOfMemory => Some(KILL),
     }
 }
 
